@@ -6,7 +6,8 @@ tuples of 0 and 1, so this module needs the standard library only.
 
 References:
     van den Oord, Kalchbrenner and Kavukcuoglu (2016), *Pixel Recurrent Neural Networks*, section 3.4 (masks A and B),
-    <https://arxiv.org/abs/1601.06759>. Germain et al. (2015), *MADE*, section 4, <https://arxiv.org/abs/1502.03509>.
+    <https://arxiv.org/abs/1601.06759>. Germain et al. (2015), *MADE: Masked Autoencoder for Distribution Estimation*,
+    <https://arxiv.org/abs/1502.03509>.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def mask(kind: str, kernel_size: int | tuple[int, int]) -> Mask:
         ((1, 1, 1, 0, 0),)
 
     References:
-        van den Oord et al. (2016), *Pixel Recurrent Neural Networks*, Figure 2, <https://arxiv.org/abs/1601.06759>.
+        van den Oord et al. (2016), *Pixel Recurrent Neural Networks*, section 3.4, <https://arxiv.org/abs/1601.06759>.
     """
     height, width = kernel_size if isinstance(kernel_size, tuple) and len(kernel_size) == 2 else (kernel_size,) * 2
     for size in (height, width):
@@ -103,7 +104,7 @@ def degree_mask(kind: str, in_degrees: Sequence[int], out_degrees: Sequence[int]
         ((1, 0, 0), (1, 1, 0), (1, 1, 1))
 
     References:
-        Germain et al. (2015), *MADE*, equations 8 and 9, <https://arxiv.org/abs/1502.03509>.
+        Germain et al. (2015), *MADE*, <https://arxiv.org/abs/1502.03509>.
     """
     for name, degrees in (("in_degrees", in_degrees), ("out_degrees", out_degrees)):
         if len(degrees) == 0:
@@ -134,7 +135,7 @@ def made_masks(features: int, hidden_features: Sequence[int]) -> tuple[Mask, ...
         (((1, 0, 0), (1, 1, 0)), ((0, 0), (1, 0), (1, 1)))
 
     References:
-        Germain et al. (2015), *MADE*, section 4, <https://arxiv.org/abs/1502.03509>.
+        Germain et al. (2015), *MADE*, <https://arxiv.org/abs/1502.03509>.
     """
     if not _is_integer(features) or features < 1:
         raise ValueError(f"features must be a positive integer, got {features!r}")

@@ -9,7 +9,7 @@ Masks are 0/1 grids with odd sides: nested tuples, lists, NumPy arrays or tensor
 module itself imports the standard library only.
 
 References:
-    van den Oord et al. (2016), *Conditional Image Generation with PixelCNN Decoders*, section 2.3 (the blind spot),
+    van den Oord et al. (2016), *Conditional Image Generation with PixelCNN Decoders*, section 2.2 (the blind spot),
     <https://arxiv.org/abs/1606.05328>.
 """
 
@@ -155,7 +155,7 @@ def blind_spot(masks: Sequence[Any], size: Size, pixel: Pixel) -> Any:
         [(1, 4)]
 
     References:
-        van den Oord et al. (2016), section 2.3 and Figure 1, <https://arxiv.org/abs/1606.05328>.
+        van den Oord et al. (2016), section 2.2 and Figure 1, <https://arxiv.org/abs/1606.05328>.
     """
     size, pixel = _checked_size(size), _checked_pixel(pixel, size)
     earlier = (1 << (pixel[0] * size[1] + pixel[1])) - 1

@@ -1,0 +1,5 @@
+"""Figures as inline SVG, drawn from arrays that the library computed.
+
+`grids` draws pixel grids. Colors are CSS variables of the page (`--seen`, `--wrong`, `--ink`, `--paper`), so that a
+figure follows the color scheme; text stays text; the alternative text comes from the same array as the drawing.
+"""

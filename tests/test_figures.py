@@ -1,0 +1,100 @@
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hw.figures.grids import describe, emblem, names_table, pixel_grid, pixel_names, side_by_side
+from hw.masks import mask
+from hw.receptive_field import blind_spot, receptive_field
+
+ROOT = Path(__file__).parent.parent
+CASE = [mask("A", 3), mask("B", 3)], (5, 5), (2, 2)
+
+
+def cells_of(svg):
+    """Back from the drawing to the arrays: class of each cell by its place."""
+    drawn = ElementTree.fromstring(svg)
+    boxes = drawn.findall("rect")
+    places = [(int(box.get("y")) // 24, int(box.get("x")) // 24) for box in boxes]
+    return dict(zip(places, (box.get("class") for box in boxes), strict=True)), drawn
+
+
+def cells_of_words(words):
+    """Back from the alternative text to the set of cells."""
+    found = set()
+    for row, columns in re.findall(r"row (\d+) columns ((?:\d+(?: to \d+)?(?:, (?=\d))?)+)", words):
+        for run in columns.split(", "):
+            first, _, last = run.partition(" to ")
+            found |= {(int(row) - 1, column - 1) for column in range(int(first), int(last or first) + 1)}
+    return found
+
+
+@given(
+    st.integers(1, 6).flatmap(
+        lambda width: st.lists(st.lists(st.booleans(), min_size=width, max_size=width), min_size=1, max_size=6)
+    )
+)
+def test_drawing_and_words_say_the_same_as_the_array(cells):
+    expected = set(map(tuple, np.argwhere(cells).tolist()))
+    drawn, _ = cells_of(pixel_grid(cells, "t"))
+    assert {place for place, kind in drawn.items() if kind == "seen"} == expected
+    assert cells_of_words(describe(cells)) == expected
+
+
+def test_the_figure_of_the_question_draws_what_the_library_computes():
+    seen, blind = receptive_field(*CASE), blind_spot(*CASE)
+    svg = pixel_grid(seen, "Case 1.2", output=(2, 2), crossed=blind, numbers=pixel_names((5, 5)))
+    drawn, root = cells_of(svg)
+    assert {place for place, kind in drawn.items() if kind == "seen"} == set(map(tuple, np.argwhere(seen).tolist()))
+    assert [place for place, kind in drawn.items() if kind == "crossed"] == [(1, 4)]
+    assert [text.text for text in root.findall("text")] == [name for row in pixel_names((5, 5)) for name in row]
+    ring = root.find("circle")
+    assert (int(ring.get("cy")) // 24, int(ring.get("cx")) // 24) == (2, 2)
+    words = root.get("aria-label")
+    assert words.startswith(
+        "Case 1.2. grid of 5 rows and 5 columns. output at row 3, column 3. seen: row 1 columns 1 to 5"
+    )
+    assert words.endswith("missed: row 2 columns 5.")
+    assert root.get("role") == "img"
+
+
+def test_another_array_gives_another_drawing():
+    first, second = (pixel_grid(receptive_field([mask(kind, 3)], (5, 5), (2, 2)), "t") for kind in "AB")
+    assert first != second
+    assert cells_of(first)[0] != cells_of(second)[0]
+
+
+def test_colors_are_left_to_the_page():
+    svg = side_by_side((pixel_grid([[1, 0]], "t", output=(0, 0), crossed=[[0, 1]]), "label"), "=")
+    assert not re.search(r"#[0-9a-f]{3}|rgb\(|fill=|stroke=", svg)
+
+
+def test_numbers_that_are_not_names_are_spoken():
+    assert "numbers by row: 3 4." in pixel_grid([[1, 1]], "t", numbers=[[3, 4]])
+    assert "numbers" not in pixel_grid([[1, 1]], "t", numbers=[["11", "12"]])
+
+
+def test_text_is_escaped():
+    assert "&lt;b&gt;" in pixel_grid([[1]], "<b>", numbers=[["<b>"]])
+    assert "&lt;b&gt;" in side_by_side(("<svg/>", "<b>"))
+    assert "&lt;b&gt;" in names_table({"<b>": [[1]]}, "Case")
+
+
+def test_the_table_lists_the_same_pixels():
+    table = ElementTree.fromstring(names_table({"1.2": receptive_field(*CASE)}, "Case"))
+    label, number, names = (cell.text for cell in table.find("tbody").find("tr"))
+    assert (label, number, names) == ("1.2", "11", "11, 12, 13, 14, 15, 21, 22, 23, 24, 31, 32")
+
+
+@pytest.mark.parametrize("name", ["crossed", "numbers"])
+def test_grids_of_different_shapes_are_refused(name):
+    with pytest.raises(ValueError, match=rf"^{name} must have the shape of seen, 1×2, got 1×1"):
+        pixel_grid([[1, 0]], "t", **{name: [[1]]})
+
+
+def test_the_favicon_is_what_the_library_draws():
+    assert (ROOT / "docs/assets/favicon.svg").read_text() == emblem(receptive_field(*CASE), (2, 2))

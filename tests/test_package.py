@@ -1,0 +1,87 @@
+"""The shape of the package: who imports whom, what is public, what importing costs."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hw
+
+SOURCE = Path(hw.__file__).parent
+MODULES = [name for _, name, _ in pkgutil.walk_packages(hw.__path__, "hw.") if not name.endswith("__main__")]
+IMPORTS = {  # which parts of the package a part may import; each part only from those before it
+    "masks": set(),
+    "receptive_field": set(),
+    "leaks": set(),
+    "masked_conv": {"masks"},
+    "figures": set(),
+    "site": {"site"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if name}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_imports_point_one_way(path):
+    part = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    used = {name.split(".")[1] for name in imported(path) if name.startswith("hw.")}
+    if part == "__init__":
+        assert not used
+    else:
+        assert used <= IMPORTS[part], f"{part} may import {IMPORTS[part]}"
+        assert all(list(IMPORTS).index(other) <= list(IMPORTS).index(part) for other in used)
+
+
+def test_only_site_knows_mkdocs():
+    for path in SOURCE.rglob("*.py"):
+        if "site" not in path.parts:
+            assert not {name for name in imported(path) if name.startswith(("mkdocs", "markdown"))}, path
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_are_sorted_documented_and_defined_here(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    if module.__file__.endswith("__init__.py"):
+        return
+    assert list(module.__all__) == sorted(module.__all__)
+    for public in module.__all__:
+        value = getattr(module, public)
+        assert value.__doc__, f"{name}.{public} has no docstring"
+        assert value.__module__ == name, f"{public} lives in {value.__module__}"
+
+
+@pytest.mark.parametrize("name", ["hw", "hw.masks", "hw.receptive_field", "hw.figures.grids"])
+def test_these_import_the_standard_library_only(name):
+    code = f"""
+import sys
+before = set(sys.modules)
+import {name}
+new = {{module.partition(".")[0] for module in set(sys.modules) - before}}
+print(sorted(new - set(sys.stdlib_module_names) - {{"hw"}}))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_no_assert_guards_anything_in_the_library():
+    for path in SOURCE.rglob("*.py"):
+        assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)], path
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff_has_nothing_to_say(command):
+    root = SOURCE.parent.parent
+    run = subprocess.run([sys.executable, "-m", "ruff", *command, str(root)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout

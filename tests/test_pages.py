@@ -1,0 +1,143 @@
+"""Every fence of every page and every example of every docstring runs alone; what the text around them may say.
+
+That they print what the page shows is checked by pytest's own doctest, which collects the same files.
+"""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hw
+from hw.site.computed import PATTERN, Page, typed_results
+from hw.site.fences import Fence, execute, fences, source
+
+ROOT = Path(__file__).parent.parent
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))}
+PAGES["README.md"] = (ROOT / "README.md").read_text()
+FENCES = {
+    f"{page}:{fence.line}": fence
+    for page, text in PAGES.items()
+    for fence in fences(text)
+    if fence.language in ("python", "pycon", "py")
+}
+
+
+def front_matter(text: str) -> dict:
+    match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    return yaml.safe_load(match[1]) if match else {}
+
+
+def examples_of_docstrings() -> dict[str, str]:
+    found = {}
+    for module in [hw, *(importlib.import_module(m.name) for m in pkgutil.walk_packages(hw.__path__, "hw."))]:
+        if module.__name__.endswith("__main__"):
+            continue
+        for test in doctest.DocTestFinder(recurse=True).find(module):
+            if test.examples and test.filename and "src" in test.filename:
+                found[test.name] = "".join(example.source for example in test.examples)
+    return found
+
+
+def run_alone(code: str) -> None:
+    exec(compile(code, "<snippet>", "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("place", FENCES)
+def test_each_fence_runs_alone(place):
+    fence = FENCES[place]
+    _, printed = execute(fence)
+    if fence.options.get("html") == "on":
+        assert "<svg" in printed or "<table" in printed
+
+
+@pytest.mark.parametrize(("name", "code"), examples_of_docstrings().items())
+def test_each_docstring_example_runs_alone(name, code):
+    run_alone(code)
+
+
+def test_a_fence_that_lacks_its_import_is_caught():
+    with pytest.raises(NameError):
+        execute(Fence(1, "pycon", {}, ">>> print(mask('A', 3))\n"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
+def test_every_python_fence_is_executed_when_the_site_is_built(page):
+    for fence in fences(PAGES[page]):
+        if fence.language in ("python", "pycon", "py"):
+            assert fence.options.get("exec") == "on", f"{page}:{fence.line} is shown but not run"
+            shown = fence.options.get("html") == "on" or fence.options.get("source") == "above"
+            assert shown, f"{page}:{fence.line} shows neither a figure nor its source"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_sessions_belong_to_one_fence_each(page):
+    sessions = [fence.options["session"] for fence in fences(PAGES[page]) if "session" in fence.options]
+    assert len(sessions) == len(set(sessions))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_snippets_are_short_and_fit_the_column(page):
+    for fence in fences(PAGES[page]):
+        if fence.language == "pycon" and page != "README.md":
+            lines = source(fence).splitlines()
+            assert len(lines) <= 15, f"{page}:{fence.line} has {len(lines)} lines"
+            assert max(map(len, lines)) <= 68, f"{page}:{fence.line} is wider than the column"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
+def test_prose_has_no_typed_results(page):
+    given = set(map(str, front_matter(PAGES[page]).get("given", [])))
+    prose = PAGES[page].partition("\n## References")[0]
+    assert list(typed_results(prose, given)) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_computed_values_can_be_computed(page):
+    values = Page(PAGES[page])
+    prose = re.sub(r"`[^`\n]+`", "", PAGES[page])
+    for session, expression in re.findall(PATTERN, prose):
+        assert values.value(session, expression)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_say_what_their_snippets_need(page):
+    needed = set()
+    for place, fence in FENCES.items():
+        if place.startswith(f"{page}:") and fence.language == "pycon":
+            for node in ast.walk(ast.parse(source(fence))):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+                    needed.add(module.partition(".")[0])
+    needed -= {"collections", "itertools", "math"}
+    if page != "README.md":
+        assert needed <= set(front_matter(PAGES[page]).get("requires", [])), page
+
+
+def test_all_pages_are_in_the_navigation():
+    listed = set(re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    assert listed == {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
+
+
+def test_every_module_has_a_reference_page():
+    shown = " ".join(PAGES[page] for page in PAGES if page.startswith("docs/reference/"))
+    for module in pkgutil.walk_packages(hw.__path__, "hw."):
+        if not module.name.endswith("__main__"):
+            assert f"::: {module.name}\n" in shown, module.name
+
+
+def test_public_docstrings_have_examples_or_are_plainly_tested_elsewhere():
+    functions = {
+        f"{module.name}.{name}": getattr(importlib.import_module(module.name), name)
+        for module in pkgutil.iter_modules(hw.__path__, "hw.")
+        if not module.ispkg
+        for name in importlib.import_module(module.name).__all__
+    }
+    without = [name for name, value in functions.items() if inspect.isfunction(value) and ">>>" not in value.__doc__]
+    assert without == []

@@ -1,0 +1,120 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import markdown
+import pytest
+
+from hw.site.computed import Page, typed_results
+from hw.site.fences import execute, fences, source
+from hw.site.typeset import typeset
+
+ROOT = Path(__file__).parent.parent
+KATEX = ROOT / "docs/assets/katex/katex.min.js"
+
+
+def render(text: str) -> str:
+    extensions = ["pymdownx.arithmatex", "pymdownx.superfences", "hw.site.computed", "hw.site.typeset"]
+    configs = {"pymdownx.arithmatex": {"generic": True}, "hw.site.typeset": {"katex": str(KATEX)}}
+    return markdown.markdown(text, extensions=extensions, extension_configs=configs)
+
+
+def test_mathematics_becomes_html_and_mathml():
+    page = render("An inline $x^2$ and\n\n$$\\frac14$$\n")
+    assert page.count("<math") == 2
+    assert 'class="formula"' in page
+    assert 'tabindex="0"' in page
+    assert "arithmatex" not in page
+    assert "<script" not in page
+
+
+def test_characters_that_html_escapes_reach_katex_as_they_are():
+    assert render("$a < b$") == render("$a \\lt b$").replace("\\lt", "&lt;") or "<mo>&lt;</mo>" in render("$a < b$")
+
+
+@pytest.mark.parametrize("formula", [r"\frac{1}", r"\unknown", "x^2^3", r"\left( x", "a % b", "é"])
+def test_a_bad_formula_is_refused_with_its_text(formula):
+    with pytest.raises(ValueError, match=re.escape(repr(formula))):
+        typeset(formula, KATEX)
+    typeset("x", KATEX)  # and the next one still works
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("# Page\n\n$\\frac{1}$\n", "formula must be LaTeX that KaTeX knows"),
+        ("# Page\n\n{{ nothing: 1 }}\n", "session must be one of the page's"),
+        ('# Page\n\n```python exec="on" html="on"\n1 / 0\n```\n', "ZeroDivisionError"),
+        ("# Page\n\n[a link](nowhere.md)\n", "nowhere.md"),
+    ],
+)
+def test_a_build_fails_on_a_defect_and_names_the_page(tmp_path, page, said):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "index.md").write_text(page)
+    (docs / "assets").symlink_to(ROOT / "docs/assets")
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    text = re.sub(r"^nav:\n.*?^theme:", "theme:", (ROOT / "mkdocs.yml").read_text(), flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "mkdocs.yml").write_text(text)
+    run = subprocess.run(
+        [sys.executable, "-m", "hw.site", "build"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert "index.md" in run.stderr or "ZeroDivisionError" in said
+    if "ZeroDivisionError" not in said:
+        assert "Traceback" not in run.stderr
+    assert not (tmp_path / "site").exists()
+
+
+def test_computed_values_come_from_the_session_named():
+    page = '```python session="one"\nvalue = 3\n```\n\n```python session="two"\nvalue = 5\n```\n\n'
+    shown = render(page + "There are {{ two: value }}, not {{ one: value * 1 }}; `{{ one: value }}` stays.")
+    assert re.findall(r'class="computed"[^>]*>(\d)<', shown) == ["5", "3"]
+    assert "<code>{{ one: value }}</code>" in shown
+
+
+@pytest.mark.parametrize(
+    ("session", "expression", "message"),
+    [
+        ("none", "1", r"session must be one of the page's \['one'\], got 'none'"),
+        ("one", "unknown", "expression must have a value in its session, got 'unknown'"),
+        ("one", "1 / 3", "expression must say how many digits to show, got the float 0.333"),
+    ],
+)
+def test_bad_computed_values_are_refused(session, expression, message):
+    with pytest.raises(ValueError, match=message):
+        Page('```python session="one"\nvalue = 3\n```\n').value(session, expression)
+
+
+def test_fences_are_read_with_their_place_and_options():
+    text = 'Text\n\n```pycon exec="on" session="a"\n>>> x = 1\n>>> print(x)\n1\n\n```\n\n````md\n```python\n```\n````\n'
+    first, second = fences(text)
+    assert (first.line, first.language, first.options) == (3, "pycon", {"exec": "on", "session": "a"})
+    assert (second.line, second.language, second.code) == (10, "md", "```python\n```\n")
+    assert source(first) == "x = 1\nprint(x)\n"
+    names, printed = execute(first)
+    assert (names["x"], printed) == (1, "1\n")
+
+
+@pytest.mark.parametrize(
+    ("prose", "found"),
+    [
+        ("It sees 12 pixels.", ["12"]),
+        ("It sees eleven pixels.", ["eleven"]),
+        ("A share of 0.25 or 25% or $\\frac14$ or $0.25$.", ["0.25", "25%", r"\frac1", "0.25"]),
+        ("Kernels of 7×7.", ["7×7"]),
+        ("Computed {{ s: len(seen) }}, `code 12`, in 2016, [link 3×3](12.html), pixel 33.", []),
+        ("```python\n12\n```\n\n# Heading 12\n", []),
+        ("Case $x_1 + 2$ and $k \\ge 1$.", []),
+    ],
+)
+def test_typed_results_are_found_and_nothing_else(prose, found):
+    assert [text for _, text in typed_results(prose, given={"33", "3×3"})] == found
