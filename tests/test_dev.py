@@ -312,9 +312,9 @@ def test_lock_gives_uv_the_links_of_pip(project):
         "torch==2.13.0 \\\n    --hash=sha256:00\n",
         "babel==2.18.0\n",
         "-e .\n",
-        "hw @ file:///work\n",
+        "hw @ file:///somewhere\n",
         "--index-url https://example.org/simple\n",
-        "    # via -r /work/requirements.in\n",
+        "    # via -r /somewhere/requirements.in\n",
     ],
 )
 def test_a_lock_unfit_to_commit_is_refused(unfit):
@@ -353,7 +353,7 @@ def extra(name):
 
 def test_every_locked_package_has_hashes_and_the_file_no_address():
     text = (ROOT / "requirements.lock").read_text()
-    assert not re.search(r"://|/(root|home|work|tmp|opt)\b|\bfile:| @ ", text)
+    assert not re.search(r"/|file:| @ ", text)
     assert text.count("--hash=sha256:") == sum(hashes for _, hashes in locked().values())
     assert min(hashes for _, hashes in locked().values()) >= 1
     assert not [name for name in locked() if name.startswith(("nvidia", "cuda", "triton"))]
