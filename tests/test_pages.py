@@ -40,9 +40,21 @@ def examples_of_docstrings() -> dict[str, str]:
         if module.__name__.endswith("__main__"):
             continue
         for test in doctest.DocTestFinder(recurse=True).find(module):
-            if test.examples and test.filename and "src" in test.filename:
-                found[test.name] = "".join(example.source for example in test.examples)
+            if test.examples and "src" in (test.filename or ""):
+                for number, snippet in enumerate(snippets(test.docstring)):
+                    found[f"{test.name}-{number}"] = snippet
     return found
+
+
+def snippets(docstring: str) -> list[str]:
+    """Examples with text between them are two snippets on the reference page, each with a copy button."""
+    groups = [[]]
+    for piece in doctest.DocTestParser().parse(docstring):
+        if isinstance(piece, doctest.Example):
+            groups[-1].append(piece.source)
+        elif piece.strip():
+            groups.append([])
+    return ["".join(group) for group in groups if group]
 
 
 def run_alone(code: str) -> None:

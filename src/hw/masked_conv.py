@@ -52,6 +52,7 @@ class MaskedConv2d(nn.Conv2d):
 
         In a kind A layer on RGB images green reads the red of its own pixel, and blue reads both:
 
+        >>> from hw.masked_conv import MaskedConv2d
         >>> MaskedConv2d("A", 3, 3, 1, colors=3).mask.int().squeeze().tolist()
         [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
 

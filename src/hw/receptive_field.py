@@ -85,6 +85,7 @@ def receptive_field(masks: Sequence[Any], size: Size, pixel: Pixel) -> Any:
 
         A step right and a step left cancel, unless the first of them falls off the map:
 
+        >>> from hw.receptive_field import receptive_field
         >>> right, left = [[0, 0, 1]], [[1, 0, 0]]
         >>> print(receptive_field([left, right], size=(1, 3), pixel=(0, 2)))
         [[False False False]]
