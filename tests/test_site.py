@@ -1,7 +1,14 @@
+import contextlib
 import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+import zipfile
 from pathlib import Path
 
 import markdown
@@ -19,6 +26,18 @@ def render(text: str) -> str:
     extensions = ["pymdownx.arithmatex", "pymdownx.superfences", "hw.site.computed", "hw.site.typeset"]
     configs = {"pymdownx.arithmatex": {"generic": True}, "hw.site.typeset": {"katex": str(KATEX)}}
     return markdown.markdown(text, extensions=extensions, extension_configs=configs)
+
+
+def checkout(folder: Path, page: str) -> None:
+    """A small checkout with one page, and the library as it is."""
+    (folder / "docs").mkdir()
+    (folder / "docs/index.md").write_text(page)
+    (folder / "docs/assets").symlink_to(ROOT / "docs/assets")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    text = (ROOT / "mkdocs.yml").read_text()
+    (folder / "mkdocs.yml").write_text(re.sub(r"^nav:\n.*?^theme:", "theme:", text, flags=re.DOTALL | re.MULTILINE))
 
 
 def test_mathematics_becomes_html_and_mathml():
@@ -51,20 +70,14 @@ def test_a_bad_formula_is_refused_with_its_text(formula):
     ],
 )
 def test_a_build_fails_on_a_defect_and_names_the_page(tmp_path, page, said):
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "index.md").write_text(page)
-    (docs / "assets").symlink_to(ROOT / "docs/assets")
-    (tmp_path / "src").symlink_to(ROOT / "src")
-    text = re.sub(r"^nav:\n.*?^theme:", "theme:", (ROOT / "mkdocs.yml").read_text(), flags=re.DOTALL | re.MULTILINE)
-    (tmp_path / "mkdocs.yml").write_text(text)
+    checkout(tmp_path, page)
     run = subprocess.run(
         [sys.executable, "-m", "hw.site", "build"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "src")},
     )
     assert run.returncode == 1
     assert said in run.stderr
@@ -72,6 +85,51 @@ def test_a_build_fails_on_a_defect_and_names_the_page(tmp_path, page, said):
     if "ZeroDivisionError" not in said:
         assert "Traceback" not in run.stderr
     assert not (tmp_path / "site").exists()
+
+
+def test_serving_shows_edits_of_pages_and_of_the_library_and_keeps_the_last_good_site(tmp_path):
+    checkout(
+        tmp_path,
+        '# Page\n\n```python session="s" exec="on"\nfrom hw.masks import mask\n```\n\nKind {{ s: mask(\'A\', 1) }}\n',
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "hw.site", "serve", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    try:
+
+        def wait_for(text):
+            for _ in range(300):
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+                    if text in answer.read().decode():
+                        return
+                time.sleep(0.1)
+            pytest.fail(f"{text!r} never showed:\n{(tmp_path / 'log').read_text()}")
+
+        wait_for(">((0,),)<")
+        (wheel,) = (tmp_path / ".cache/served").glob("*.whl")
+        assert f"/{wheel.name}</code>" in (tmp_path / ".cache/served/index.html").read_text()
+        assert {"hw/masks.py", "hw/site/theme/main.html"} <= set(zipfile.ZipFile(wheel).namelist())
+        library = tmp_path / "src/hw/masks.py"
+        library.write_text(library.read_text().replace("last = center +", "last = center + 1 +"))
+        wait_for(">((1,),)<")
+        page = tmp_path / "docs/index.md"
+        good = page.read_text()
+        page.write_text(good + "\n$\\frac{1}$\n")
+        for _ in range(300):
+            if "last version" in (tmp_path / "log").read_text():
+                break
+            time.sleep(0.1)
+        wait_for(">((1,),)<")
+        page.write_text(good.replace("Kind", "Sort"))
+        wait_for("Sort")
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=20) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_computed_values_come_from_the_session_named():
