@@ -290,3 +290,24 @@ def test_channels_that_do_not_split_into_colors_are_refused(position, name):
         GatedPixelCNN(*channels, 3, 2, colors=3)
     with pytest.raises(ValueError, match=r"^out_channels must be divisible by colors"):
         MaskedConv2d("A", 3, 4, 3, colors=3)
+
+
+def test_with_a_bias_the_order_of_the_layers_changes_the_map_everywhere():
+    rng = torch.Generator().manual_seed(0)
+    first, second = (MaskedConv2d(kind, 1, 1, 3).double() for kind in "AB")
+    for parameter in [*first.parameters(), *second.parameters()]:
+        nn.init.normal_(parameter, generator=rng)
+    image = torch.randn(1, 1, 5, 5, generator=rng, dtype=torch.float64)
+    assert ((second(first(image)) - first(second(image))).abs() > 1e-9).all()
+
+
+class OnePixelLate(nn.Sequential):
+    def forward(self, image):
+        outputs = super().forward(image)
+        return outputs.flatten(2).roll(1, -1).index_fill(-1, torch.tensor(0), 0).view_as(outputs)
+
+
+def test_kind_b_alone_is_sound_when_its_output_is_used_one_pixel_late():
+    layers = [MaskedConv2d("B", 1, 1, 3), MaskedConv2d("B", 1, 1, 3)]
+    assert first_leak(OnePixelLate(*layers), (1, 5, 5)) is None
+    assert first_leak(nn.Sequential(*layers), (1, 5, 5)) == COPIES_ITSELF

@@ -137,6 +137,13 @@ def test_all_pages_are_in_the_navigation():
     assert listed == {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
 
 
+def test_the_readme_links_only_to_files_that_exist():
+    targets = re.findall(r"\]\(([^)#]+)\)", PAGES["README.md"])
+    assert targets
+    for target in targets:
+        assert (ROOT / target).exists(), target
+
+
 def test_every_module_has_a_reference_page():
     shown = " ".join(PAGES[page] for page in PAGES if page.startswith("docs/reference/"))
     for module in pkgutil.walk_packages(hw.__path__, "hw."):

@@ -39,12 +39,12 @@ def names(seen):
     return " ".join(f"{row + 1}{column + 1}" for row, column in zip(*np.nonzero(seen), strict=True))
 
 
-def all_ones_gradient(masks, size, pixel):
-    """Second route: derivative of a linear network with every allowed weight 1, in float64."""
-    image = torch.zeros(1, 1, *size, dtype=torch.float64, requires_grad=True)
+def all_ones_gradient(masks, size, pixel, dtype=torch.float64):
+    """Second route: derivative of a linear network with every allowed weight 1."""
+    image = torch.zeros(1, 1, *size, dtype=dtype, requires_grad=True)
     hidden = image
     for layer in masks:
-        weight = torch.tensor(layer, dtype=torch.float64)[None, None]
+        weight = torch.tensor(layer, dtype=dtype)[None, None]
         hidden = torch.nn.functional.conv2d(hidden, weight, padding=(weight.shape[2] // 2, weight.shape[3] // 2))
     hidden[0, 0, pixel[0], pixel[1]].backward()
     return image.grad[0, 0].numpy()
@@ -79,11 +79,11 @@ def test_path_counts_are_the_gradient_with_all_weights_one(masks, size, data):
     assert path_counts(masks, size, pixel).tolist() == all_ones_gradient(masks, size, pixel).tolist()
 
 
-def test_all_ones_gradient_in_float64_is_right_at_depth_100_and_in_float32_is_not():
+def test_all_ones_gradient_is_right_at_depth_100_in_float64_and_wrong_in_float32():
     masks, size, pixel = [A] + [B] * 99, (64, 64), (63, 32)
     seen = receptive_field(masks, size, pixel)
     assert ((all_ones_gradient(masks, size, pixel) > 0) == seen).all()
-    assert max(path_counts(masks, size, pixel).flatten()) > torch.finfo(torch.float32).max
+    assert ((all_ones_gradient(masks, size, pixel, torch.float32) > 0) != seen).any()
 
 
 @pytest.mark.parametrize("size", [(5, 5), (4, 7), (1, 6), (6, 1)])
@@ -125,6 +125,40 @@ def test_the_blind_spot_is_the_wedge_at_any_depth(k, size):
             for column in range(size[1]):
                 wedge = [[r < row and c - column > reach * (row - r) for c in range(size[1])] for r in range(size[0])]
                 assert blind_spot(masks, size, (row, column)).tolist() == wedge
+
+
+def test_what_deep_3x3_stacks_do_see():
+    for depth in (1, 2, 3, 5):
+        summed = offsets([A] + [B] * (depth - 1))
+        own_row = {(0, -left) for left in range(1, depth + 1)}
+        rows_above = {(-up, right) for up in range(1, depth + 1) for right in range(-depth, up + 1)}
+        assert summed == own_row | rows_above
+
+
+@pytest.mark.parametrize(("k", "missed"), [(3, 28), (5, 12), (7, 7), (15, 1), (17, 0)])
+def test_the_wedge_in_the_corner_of_a_9x9_map(k, missed):
+    masks = [mask("A", k)] + [mask("B", k)] * 20
+    assert blind_spot(masks, (9, 9), (8, 0)).sum() == missed
+    assert (missed == 0) == (k >= 2 * 9 - 1)
+
+
+@pytest.mark.parametrize("depth", [2, 5, 20])
+def test_one_pixel_far_from_borders_misses_a_share_that_tends_to_a_quarter(depth):
+    summed = offsets([A] + [B] * (depth - 1))
+    window = depth * (2 * depth + 1) + depth
+    assert window == 2 * depth * (depth + 1)
+    assert window - len(summed) == depth * (depth - 1) // 2
+    assert (window - len(summed)) / window < 1 / 4
+
+
+def test_two_steps_of_a_reach_22_and_23_and_neither_24_nor_32():
+    assert offsets([A, A]) & offsets([A]) == {(-1, -1), (-1, 0)}
+
+
+def test_a_causal_window_of_attention_widens_by_one_less_than_its_size():
+    for window, depth in ((2, 3), (4, 5), (1, 7)):
+        seen = receptive_field([mask("B", (1, 2 * window - 1))] * depth, (1, 64), (0, 40))
+        assert seen.sum() == depth * (window - 1) + 1
 
 
 @pytest.mark.parametrize("n", range(2, 15))
