@@ -62,6 +62,44 @@ def test_the_figure_of_the_question_draws_what_the_library_computes():
     assert root.get("role") == "img"
 
 
+def test_marks_lie_in_their_cells():
+    crossed = [[0, 0, 0], [0, 1, 0]]
+    names = [["", "x", ""], ["", "", "yz"]]
+    root = ElementTree.fromstring(
+        pixel_grid([[1, 0, 0], [0, 0, 0]], "t", output=(0, 2), crossed=crossed, numbers=names)
+    )
+    boxes = [[float(box.get(key)) for key in ("x", "y", "width", "height")] for box in root.findall("rect")]
+    left, top, width, height = map(float, root.get("viewBox").split())
+    for x, y, w, h in boxes:
+        assert (w, h) == (24, 24)
+        assert left < x
+        assert x + w < left + width
+        assert top < y
+        assert y + h < top + height
+    assert (left + width - 72, top + height - 48) == (1, 1)
+    assert root.get("style") == "--columns: 3"
+    assert [strike.get("d") for strike in root.findall("path")] == ["M24 48L48 24"]
+    texts = [
+        (text.text, float(text.get("x")), float(text.get("y")), text.get("class")) for text in root.findall("text")
+    ]
+    assert texts == [("x", 36, 12, "rest"), ("yz", 60, 36, "rest")]
+    (ring,) = root.findall("circle")
+    assert [float(ring.get(key)) for key in ("cx", "cy", "r")] == [60, 12, 10]
+
+
+def test_drawings_stand_side_by_side_in_order():
+    root = ElementTree.fromstring(side_by_side(("<svg/>", "left"), "⊕", ("<svg/>", "right")))
+    assert [part.get("class") for part in root] == ["part", "sign", "part"]
+    assert "".join(root.itertext()) == "left⊕right"
+
+
+def test_names_of_large_maps_and_empty_sets_stay_readable():
+    assert pixel_names((1, 10))[0][9] == "1,10"
+    assert pixel_names((9, 9))[8][8] == "99"
+    assert describe([[0]]) == "none"
+    assert "<td>0</td><td>none</td>" in names_table({"nothing": [[0]]}, "Case")
+
+
 def test_another_array_gives_another_drawing():
     first, second = (pixel_grid(receptive_field([mask(kind, 3)], (5, 5), (2, 2)), "t") for kind in "AB")
     assert first != second

@@ -56,6 +56,7 @@ def test_the_four_cases_of_the_question(kinds):
     assert names(receptive_field(masks, (5, 5), (2, 2))) == CASES[kinds]
     counts = path_counts(masks, (5, 5), (2, 2))
     assert counts.tolist() == [*COUNTS[kinds], [0] * 5, [0] * 5]
+    assert counts.dtype == object  # Python integers, exact at any depth
     assert blind_spot(masks, (5, 5), (2, 2))[1, 4]
 
 
@@ -248,6 +249,8 @@ def test_a_bad_size_is_refused(size):
     [
         ([], r"^masks must hold at least one mask, got \[\]"),
         ([A, [[1, 1], [1, 0]]], r"^masks\[1\] must have odd sides so that it has a center pixel, got 2×2"),
+        ([[[1, 1, 1], [1, 0, 0]]], r"^masks\[0\] must have odd sides so that it has a center pixel, got 2×3"),
+        ([[[1, 1], [1, 0], [0, 0]]], r"^masks\[0\] must have odd sides so that it has a center pixel, got 3×2"),
         ([[[1, 0, 0], [1, 0]]], r"^masks\[0\] must have rows of one length"),
         ([[]], r"^masks\[0\] must have rows of one length"),
         ([[[]]], r"^masks\[0\] must have odd sides so that it has a center pixel, got 1×0"),

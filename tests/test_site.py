@@ -158,6 +158,9 @@ def test_fences_are_read_with_their_place_and_options():
     assert (first.line, first.language, first.options) == (3, "pycon", {"exec": "on", "session": "a"})
     assert (second.line, second.language, second.code) == (10, "md", "```python\n```\n")
     assert source(first) == "x = 1\nprint(x)\n"
+    (indented,) = fences("text\n\n  ```python\n  if True:\n      y = 2\n  ```\n")
+    assert indented.code == "if True:\n    y = 2\n"
+    assert execute(indented)[0]["y"] == 2
     names, printed = execute(first)
     assert (names["x"], printed) == (1, "1\n")
 
@@ -166,7 +169,9 @@ def test_fences_are_read_with_their_place_and_options():
     ("prose", "found"),
     [
         ("It sees 12 pixels.", ["12"]),
-        ("It sees eleven pixels.", ["eleven"]),
+        ("It sees eleven pixels, Nine of them new.", ["eleven", "nine"]),
+        ("It takes 1,024 rows and 12,5.", ["1,024", "12"]),
+        ("---\ntitle: 12\n---\n1. A list of\n2. items, [named][x].\n\n[x]: 12.html\n", []),
         ("A share of 0.25 or 25% or $\\frac14$ or $0.25$.", ["0.25", "25%", r"\frac1", "0.25"]),
         ("Kernels of 7×7.", ["7×7"]),
         ("Computed {{ s: len(seen) }}, `code 12`, in 2016, [link 3×3](12.html), pixel 33.", []),
