@@ -1,0 +1,108 @@
+"""Building and serving the site."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from tempfile import TemporaryDirectory
+
+from hw import __version__
+
+__all__ = ["build", "serve"]
+
+WATCHED = ("docs", "src", "mkdocs.yml")
+
+
+def build(root: Path, target: Path) -> None:
+    """Build the site, strictly, and beside it the wheel that its pages tell readers to install.
+
+    Args:
+        root: The checkout.
+        target: The folder that becomes the site; replaced only when the whole build has succeeded.
+
+    Raises:
+        RuntimeError: If a page cannot be built; MkDocs has then logged which one and why.
+    """
+    from flit_core.wheel import make_wheel_in
+
+    os.environ.update(_facts(root))
+    cache = root / ".cache"
+    cache.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=cache) as folder:  # of this build alone: `serve` may be building too
+        fresh = Path(folder) / "site"
+        _build_pages(root, fresh)
+        make_wheel_in(root / "pyproject.toml", fresh)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.move(fresh, target)
+
+
+def serve(root: Path, port: int) -> None:
+    """Build the site, serve it on 127.0.0.1, and build it anew whenever a page or the library changes.
+
+    Every build runs in a fresh process: one that has imported the library would go on showing its old values.
+
+    Args:
+        root: The checkout.
+        port: The port to listen on.
+
+    Raises:
+        RuntimeError: If the first build fails; there is nothing to serve then.
+    """
+    from mkdocs.livereload import LiveReloadServer
+
+    target = root / ".cache" / "served"
+    shutil.rmtree(target, ignore_errors=True)
+
+    def rebuild() -> None:
+        built = subprocess.run([sys.executable, "-m", "hw.site", "build", str(target)], cwd=root, check=False)
+        if built.returncode and target.exists():
+            print("Showing the last version that could be built.", file=sys.stderr, flush=True)
+
+    rebuild()
+    if not target.exists():
+        raise RuntimeError("the site cannot be built, see above")
+    server = LiveReloadServer(rebuild, "127.0.0.1", port, str(target))
+    server.error_handler = lambda code: (target / "404.html").read_bytes() if code == 404 else None
+    for path in WATCHED:
+        server.watch(str(root / path))
+    print(f"Serving http://127.0.0.1:{port}/ and building anew on every change; Ctrl-C stops.", flush=True)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        server.shutdown()
+
+
+def _build_pages(root: Path, target: Path) -> None:
+    from click import ClickException
+    from mkdocs.__main__ import cli
+
+    arguments = ["build", "--strict", "--config-file", str(root / "mkdocs.yml"), "--site-dir", str(target)]
+    try:
+        cli.main(arguments, standalone_mode=False)
+    except (ClickException, SystemExit, ValueError) as error:  # a ValueError: ours, of a formula or a computed value
+        raise RuntimeError(f"the site cannot be built: {error}") from error
+
+
+def _facts(root: Path) -> dict[str, str]:
+    """Environment of a build: the wheel's name, when and with what the site was checked, how the tools behave."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "mkdocs-material"))
+    commit = _git(root, "log", "-1", "--format=%h of %cs") or "without a commit"
+    changed = " with changes since" if _git(root, "status", "--porcelain") else ""
+    return {
+        "HW_WHEEL": f"hw-{__version__}-py3-none-any.whl",
+        "HW_CHECKED": f"commit {commit}{changed}, Python {python_version()}, {versions}",
+        "SOURCE_DATE_EPOCH": _git(root, "log", "-1", "--format=%ct") or "0",
+        "NO_MKDOCS_2_WARNING": "1",
+        "OMP_NUM_THREADS": "1",  # the snippets are small: more threads only wait for one another
+    }
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Output of a git command; empty where there is no git or no checkout."""
+    try:
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
