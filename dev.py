@@ -71,8 +71,8 @@ def main(task: str = "", *arguments: str) -> None:
 
 def serve(port: str = "8000", *more: str) -> None:
     """Build the site and serve it; the port is tried before anything slow."""
-    refuse("serve", more)
     check_port(port)
+    refuse("serve", more)
     run("-m", "hw.site", "serve", "--port", port)
 
 

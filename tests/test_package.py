@@ -80,6 +80,24 @@ def test_no_assert_guards_anything_in_the_library():
         assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)], path
 
 
+def test_git_ignores_nothing_that_the_project_needs():
+    root = SOURCE.parent.parent
+    command = [
+        "git",
+        "ls-files",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+        "--",
+        "src",
+        "docs",
+        "tests",
+        "benchmarks",
+    ]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [path for path in listed if "__pycache__" not in path and ".hypothesis" not in path] == []
+
+
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
 def test_ruff_has_nothing_to_say(command):
     root = SOURCE.parent.parent

@@ -107,7 +107,8 @@ def test_snippets_are_short_and_fit_the_column(page):
 def test_prose_has_no_typed_results(page):
     given = set(map(str, front_matter(PAGES[page]).get("given", [])))
     prose = PAGES[page].partition("\n## References")[0]
-    assert list(typed_results(prose, given)) == []
+    typed = [f"{page}:{line}: {text} is typed" for line, text in typed_results(prose, given)]
+    assert not typed, "compute these, or list them under `given` at the page's head:\n" + "\n".join(typed)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -129,12 +130,25 @@ def test_pages_say_what_their_snippets_need(page):
                     needed.add(module.partition(".")[0])
     needed -= {"collections", "itertools", "math"}
     if page != "README.md":
-        assert needed <= set(front_matter(PAGES[page]).get("requires", [])), page
+        missing = needed - set(front_matter(PAGES[page]).get("requires", []))
+        assert not missing, f"{page}: add {sorted(missing)} to `requires` at the page's head"
 
 
 def test_all_pages_are_in_the_navigation():
     listed = set(re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
     assert listed == {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
+
+
+def test_question_pages_have_their_parts_and_their_place_on_the_home_page():
+    questions = yaml.safe_load(re.search(r"- Questions:\n((?:      - .*\n)+)", (ROOT / "mkdocs.yml").read_text())[1])
+    assert questions
+    for page in (name for entry in questions for name in entry.values()):
+        assert f"({page})" in PAGES["docs/index.md"], f"docs/index.md: show {page} by a picture and a sentence"
+        text = PAGES[f"docs/{page}"]
+        assert "description" in front_matter(text), f"{page}: add a `description` at the page's head"
+        for part in ("Try it first", "Where answers go wrong", "Code to copy", "References"):
+            assert f"\n## {part}\n" in text, f"{page}: add the part {part!r}"
+        assert text.count("{ #wrong-") >= 5, f"{page}: refute at least five wrong answers"
 
 
 def test_the_readme_links_only_to_files_that_exist():

@@ -224,6 +224,7 @@ from hw.receptive_field import blind_spot, path_counts, receptive_field, recepti
 A, size, pixel = mask("A", 3), (2, 3), (1, 1)
 assert receptive_field([A], size, pixel) == ((True, True, True), (True, False, False))
 assert receptive_fields([A], size)[pixel] == ((True, True, True), (True, False, False))
+assert receptive_fields([A], size).sizes() == ((0, 1, 1), (2, 4, 3))
 assert path_counts([A, A], size, pixel) == ((2, 2, 0), (0, 0, 0))
 assert blind_spot([A, A], size, pixel) == ((False, False, True), (True, False, False))
 """

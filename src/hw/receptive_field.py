@@ -189,12 +189,14 @@ class ReceptiveFields:
 
     def sizes(self) -> Any:
         """Number of input pixels that each output pixel sees, `(height, width)`."""
-        import numpy as np
-
-        numbers = np.array([[bits.bit_count() for bits in line] for line in self._bits])
+        numbers = [[bits.bit_count() for bits in line] for line in self._bits]
         rows = [self._small_row(row) for row in range(self.size[0])]
         columns = [self._small_column(column) for column in range(self.size[1])]
-        return numbers[rows][:, columns]
+        try:
+            import numpy as np
+        except ImportError:
+            return tuple(tuple(numbers[row][column] for column in columns) for row in rows)
+        return np.array(numbers)[rows][:, columns]
 
     def _small_row(self, row: int) -> int:
         return _border_class(row, self._reach[0], self.size[0] - len(self._bits))

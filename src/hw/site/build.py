@@ -4,6 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -29,10 +32,8 @@ def build(root: Path, target: Path) -> None:
     from flit_core.wheel import make_wheel_in
 
     os.environ.update(_facts(root))
-    cache = root / ".cache"
-    cache.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=cache) as folder:  # of this build alone: `serve` may be building too
-        fresh = Path(folder) / "site"
+    with _scratch(root) as folder:
+        fresh = folder / "site"
         _build_pages(root, fresh)
         make_wheel_in(root / "pyproject.toml", fresh)
         shutil.rmtree(target, ignore_errors=True)
@@ -53,37 +54,54 @@ def serve(root: Path, port: int) -> None:
     """
     from mkdocs.livereload import LiveReloadServer
 
-    target = root / ".cache" / "served"
-    shutil.rmtree(target, ignore_errors=True)
+    os.environ.setdefault("SITE_URL", f"http://127.0.0.1:{port}/")
+    with _scratch(root) as folder:
+        target = folder / "served"
 
-    def rebuild() -> None:
-        built = subprocess.run([sys.executable, "-m", "hw.site", "build", str(target)], cwd=root, check=False)
-        if built.returncode and target.exists():
-            print("Showing the last version that could be built.", file=sys.stderr, flush=True)
+        def rebuild() -> None:
+            started = time.monotonic()
+            built = subprocess.run([sys.executable, "-m", "hw.site", "build", str(target)], cwd=root, check=False)
+            if built.returncode == 0:
+                print(f"Built in {time.monotonic() - started:.0f} s.", flush=True)
+            elif target.exists():
+                print("Showing the last version that could be built.", file=sys.stderr, flush=True)
 
-    rebuild()
-    if not target.exists():
-        raise RuntimeError("the site cannot be built, see above")
-    server = LiveReloadServer(rebuild, "127.0.0.1", port, str(target))
-    server.error_handler = lambda code: (target / "404.html").read_bytes() if code == 404 else None
-    for path in WATCHED:
-        server.watch(str(root / path))
-    print(f"Serving http://127.0.0.1:{port}/ and building anew on every change; Ctrl-C stops.", flush=True)
-    try:
-        server.serve()
-    except KeyboardInterrupt:
-        server.shutdown()
+        rebuild()
+        if not target.exists():
+            raise RuntimeError("there is nothing to serve, see above")
+        server = LiveReloadServer(rebuild, "127.0.0.1", port, str(target))
+        server.error_handler = lambda code: (target / "404.html").read_bytes() if code == 404 else None
+        for path in WATCHED:
+            server.watch(str(root / path))
+        print(f"Serving http://127.0.0.1:{port}/ and building anew on every change; Ctrl-C stops.", flush=True)
+        try:
+            server.serve()
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path]:
+    """A folder of this process alone, since `serve` and `build` may run side by side."""
+    cache = root / ".cache"
+    cache.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=cache) as folder:
+        yield Path(folder)
 
 
 def _build_pages(root: Path, target: Path) -> None:
-    from click import ClickException
+    from click.exceptions import Abort
     from mkdocs.__main__ import cli
 
     arguments = ["build", "--strict", "--config-file", str(root / "mkdocs.yml"), "--site-dir", str(target)]
     try:
         cli.main(arguments, standalone_mode=False)
-    except (ClickException, SystemExit, ValueError) as error:  # a ValueError: ours, of a formula or a computed value
-        raise RuntimeError(f"the site cannot be built: {error}") from error
+    except Abort:  # what click makes of Ctrl-C
+        raise KeyboardInterrupt from None
+    except ValueError as error:  # ours, of a formula or a computed value: MkDocs has logged it with its page
+        raise RuntimeError("the site cannot be built, see above") from error
+    except (Exception, SystemExit) as error:
+        raise RuntimeError(f"the site cannot be built: {type(error).__name__}: {error}") from error
 
 
 def _facts(root: Path) -> dict[str, str]:

@@ -76,7 +76,11 @@ class Page:
         if session not in self._fences:
             raise ValueError(f"session must be one of the page's {sorted(self._fences)}, got {session!r}")
         if session not in self._names:
-            self._names[session], _ = execute(self._fences[session])
+            try:
+                self._names[session], _ = execute(self._fences[session])
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                raise ValueError(f"session must have a fence that runs, got {session!r}: {reason}") from error
         try:
             value = eval(expression, self._names[session])
         except Exception as error:

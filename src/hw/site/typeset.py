@@ -53,7 +53,7 @@ def typeset(latex: str, katex: Path, *, display: bool = False) -> str:
     """
     answer = json.loads(_context(katex).eval(f"JSON.stringify(render({json.dumps(latex)}, {json.dumps(display)}))"))
     if "error" in answer:
-        raise ValueError(f"formula must be LaTeX that KaTeX knows, got {latex!r}: {answer['error']}")
+        raise ValueError(f"formula must be LaTeX that KaTeX knows, got {latex}: {answer['error']}")
     return answer["html"]
 
 
