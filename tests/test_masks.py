@@ -143,3 +143,10 @@ def test_bad_widths_are_refused(bad):
         made_masks(bad, [])
     with pytest.raises(ValueError, match="hidden_features must be positive integers, got"):
         made_masks(3, [2, bad])
+
+
+def test_hidden_units_of_made_take_the_degrees_below_the_last_in_turn():
+    first, last = made_masks(3, [4])
+    assert first == degree_mask("B", [1, 2, 3], [1, 2, 1, 2])
+    assert last == degree_mask("A", [1, 2, 1, 2], [1, 2, 3])
+    assert made_masks(1, [2]) == (((1,), (1,)), ((0, 0),))
