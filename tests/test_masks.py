@@ -119,7 +119,7 @@ def test_unknown_kind_is_refused(kind):
         degree_mask(kind, [0], [0])
 
 
-@pytest.mark.parametrize("size", [0, 2, 4, -1, -3, 3.0, True, "3", None, (3, 4), (0, 3), (3,), (3, 3, 3), [3, 3]])
+@pytest.mark.parametrize("size", [0, 2, 4, -1, -3, 3.0, True, "3", None, (3, 4), (0, 3), (3,), (3, 3, 3), [3, 4]])
 def test_kernel_without_a_center_is_refused(size):
     with pytest.raises(ValueError, match="kernel_size must be odd and positive so that the kernel has a center pixel"):
         mask("A", size)
@@ -150,3 +150,8 @@ def test_hidden_units_of_made_take_the_degrees_below_the_last_in_turn():
     assert first == degree_mask("B", [1, 2, 3], [1, 2, 1, 2])
     assert last == degree_mask("A", [1, 2, 1, 2], [1, 2, 3])
     assert made_masks(1, [2]) == (((1,), (1,)), ((0, 0),))
+
+
+def test_sizes_may_be_numpy_integers_and_lists():
+    assert mask("A", np.int64(3)) == mask("A", [3, np.int32(3)]) == mask("A", 3)
+    assert dilate(mask("B", 3), np.int64(2)) == dilate(mask("B", 3), 2)

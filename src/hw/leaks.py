@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import product
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -310,4 +311,4 @@ def _normal(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -9,6 +9,9 @@ References:
     Decoders*, <https://arxiv.org/abs/1606.05328>.
 """
 
+from collections.abc import Sequence
+from numbers import Integral
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -150,7 +153,7 @@ class GatedMaskedConv2d(nn.Module):
     ) -> None:
         """Check the arguments, then build the four convolutions."""
         super().__init__()
-        if isinstance(kernel_size, tuple):
+        if isinstance(kernel_size, Sequence):
             raise ValueError(f"kernel_size must be one odd integer, got {kernel_size!r}")
         mask(kind, kernel_size)  # refuses both under the names the caller knows
         _require_positive(dilation=dilation)
@@ -255,5 +258,5 @@ def _color_of_channels(name: str, channels: int, colors: int) -> list[int]:
 
 def _require_positive(**counts: int) -> None:
     for name, value in counts.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a positive integer, got {value!r}")

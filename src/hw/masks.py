@@ -12,13 +12,14 @@ References:
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 
 __all__ = ["degree_mask", "dilate", "made_masks", "mask"]
 
 Mask = tuple[tuple[int, ...], ...]
 
 
-def mask(kind: str, kernel_size: int | tuple[int, int]) -> Mask:
+def mask(kind: str, kernel_size: int | Sequence[int]) -> Mask:
     r"""Mask of a convolution kernel: the pixels before its center in raster order, and for kind B the center too.
 
     Args:
@@ -42,7 +43,8 @@ def mask(kind: str, kernel_size: int | tuple[int, int]) -> Mask:
     References:
         van den Oord et al. (2016), *Pixel Recurrent Neural Networks*, section 3.4, <https://arxiv.org/abs/1601.06759>.
     """
-    height, width = kernel_size if isinstance(kernel_size, tuple) and len(kernel_size) == 2 else (kernel_size,) * 2
+    is_pair = isinstance(kernel_size, Sequence) and len(kernel_size) == 2
+    height, width = kernel_size if is_pair else (kernel_size,) * 2
     for size in (height, width):
         if not _is_integer(size) or size < 1 or size % 2 == 0:
             raise ValueError(
@@ -158,4 +160,4 @@ def _own_position(kind: str) -> int:
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)
