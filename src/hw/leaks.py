@@ -136,7 +136,7 @@ def first_leak(
         >>> from hw.masked_conv import MaskedConv2d
         >>> print(first_leak(nn.Sequential(MaskedConv2d("A", 1, 4, 3), MaskedConv2d("B", 4, 2, 3)), (1, 5, 5)))
         None
-        >>> first_leak(nn.Sequential(MaskedConv2d("B", 1, 4, 3), MaskedConv2d("B", 4, 2, 3)), (1, 5, 5))
+        >>> print(first_leak(nn.Sequential(MaskedConv2d("B", 1, 4, 3), MaskedConv2d("B", 4, 2, 3)), (1, 5, 5)))
         Leak(output=(0, 0, 0), input=(0, 0, 0))
     """
     found, seen, outputs = [], [], []
