@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 import hw
+from hw.checked_math.document import Fence, fences
 from hw.site.computed import PATTERN, Page, typed_results
-from hw.site.fences import Fence, execute, fences, source
+from hw.site.fences import execute, source
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))}

@@ -24,7 +24,9 @@ __all__ = ["GatedMaskedConv2d", "GatedPixelCNN", "MaskedConv2d"]
 class MaskedConv2d(nn.Conv2d):
     r"""Convolution that reads the pixels before the output pixel (kind A), or those and the pixel itself (kind B).
 
-    $$y_{o,p} = b_o + \sum_{c,\,\delta} M_{o,c,\delta}\, W_{o,c,\delta}\, x_{c,\,p+\delta}$$
+    ```math id="masked-convolution" test="tests/test_bound_formulas.py::test_masked_layer_computes_the_displayed_sum"
+    y_{o,p} = b_o + \sum_{c,\,\delta} M_{o,c,\delta}\, W_{o,c,\delta}\, x_{c,\,p+\delta}
+    ```
 
     The mask $M$ is the buffer `mask`, of the shape of `weight`. It is not part of the state dict, so that a
     checkpoint cannot bring a wrong one.
@@ -104,8 +106,13 @@ class MaskedConv2d(nn.Conv2d):
 class GatedMaskedConv2d(nn.Module):
     r"""Layer of the Gated PixelCNN: a vertical stack for the rows above, a horizontal one for the row itself.
 
-    $$v' = g(V * v), \qquad h' = [h +]\; P\, g\bigl(M\, H * h + Q\, {\downarrow}(V * v)\bigr), \qquad
-    g(a, b) = \tanh a \odot \sigma(b)$$
+    ```math id="gated-layer" test="tests/test_masked_conv.py::test_gated_layer_computes_the_equations"
+    \begin{aligned}
+    v' &= g(V * v) \\
+    h' &= [h +]\; P\, g\bigl(M\, H * h + Q\, {\downarrow}(V * v)\bigr) \\
+    g(a, b) &= \tanh a \odot \sigma(b)
+    \end{aligned}
+    ```
 
     $V$ covers the $\lfloor k/2 \rfloor$ rows above and the output row itself, columns on both sides; $\downarrow$ moves
     its map down by one row, so that $h'$ gets rows above only. $H$ is a `1 × k` kernel under the mask of `kind`. $P$

@@ -30,9 +30,13 @@ Size = tuple[int, int]
 def offsets(masks: Sequence[Any]) -> frozenset[Offset]:
     r"""Offsets from an output pixel to the input pixels it sees, far from any border: the sum of the masks' offsets.
 
-    $$M_1 \oplus \dots \oplus M_L = \{o_1 + \dots + o_L : o_l \in M_l\}$$
+    For two layers it is
 
-    Clipping this sum to the map gives the receptive field for the masks of PixelCNN, but not in general: see
+    ```math id="minkowski-sum" model="offsets" implements="hw.receptive_field.offsets"
+    T := \{\, a + b : a \in M_2,\ b \in M_1 \,\}
+    ```
+
+    and every further layer adds its offsets in the same way. Clipping this sum to the map gives the receptive field for the masks of PixelCNN, but not in general: see
     `receptive_field`.
 
     Args:

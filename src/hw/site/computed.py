@@ -17,7 +17,8 @@ from markdown.inlinepatterns import InlineProcessor
 from markdown.preprocessors import Preprocessor
 from markdown.util import AtomicString
 
-from hw.site.fences import FENCE, execute, fences
+from hw.checked_math.document import FENCE, fences
+from hw.site.fences import execute
 
 __all__ = ["ComputedExtension", "Page", "makeExtension", "typed_results"]
 

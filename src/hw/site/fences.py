@@ -1,57 +1,13 @@
-"""The code fences of a Markdown page."""
+"""Running the code fences of a page."""
 
 import doctest
-import re
-from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-__all__ = ["Fence", "execute", "fences", "source"]
+from hw.checked_math.document import Fence
 
-FENCE = re.compile(
-    r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=indent)(?P=ticks) *$",
-    re.DOTALL | re.MULTILINE,
-)
-OPTION = re.compile(r'([\w-]+)="([^"]*)"')
-
-
-@dataclass(frozen=True)
-class Fence:
-    """One fenced block: where it starts, its language, its options and its text."""
-
-    line: int
-    language: str
-    options: dict[str, str]
-    code: str
-
-
-def fences(markdown: str) -> Iterator[Fence]:
-    '''Fenced blocks of a page, in order.
-
-    Args:
-        markdown: The text of the page.
-
-    Yields:
-        The blocks; their first line is counted from 1.
-
-    Examples:
-        >>> from hw.site.fences import fences
-        >>> page = """
-        ... ```pycon exec="on" session="sum"
-        ... >>> print(1 + 1)
-        ... 2
-        ...
-        ... ```
-        ... """
-        >>> [(fence.language, fence.options["session"]) for fence in fences(page)]
-        [('pycon', 'sum')]
-    '''
-    for match in FENCE.finditer(markdown):
-        language, _, options = match["info"].strip().partition(" ")
-        code = re.sub(rf"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        yield Fence(markdown.count("\n", 0, match.start()) + 1, language, dict(OPTION.findall(options)), code)
+__all__ = ["execute", "source"]
 
 
 def source(fence: Fence) -> str:

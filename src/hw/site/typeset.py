@@ -17,13 +17,16 @@ from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from py_mini_racer import MiniRacer
 
+from hw.checked_math.latex import MACROS
+
 __all__ = ["TypesetExtension", "makeExtension", "typeset"]
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 RENDER = """
-function render(latex, display) {
+function render(latex, display, macros) {
   try {
-    return {html: katex.renderToString(latex, {displayMode: display, throwOnError: true, strict: "error"})};
+    const options = {displayMode: display, throwOnError: true, strict: "error", macros: macros};
+    return {html: katex.renderToString(latex, options)};
   } catch (error) {
     return {error: error.message};  // returned, since an uncaught error would print the whole library
   }
@@ -51,7 +54,8 @@ def typeset(latex: str, katex: Path, *, display: bool = False) -> str:
         >>> "<msup>" in typeset("x^2", Path("docs/assets/katex/katex.min.js"))
         True
     """
-    answer = json.loads(_context(katex).eval(f"JSON.stringify(render({json.dumps(latex)}, {json.dumps(display)}))"))
+    arguments = ", ".join(map(json.dumps, (latex, display, MACROS)))
+    answer = json.loads(_context(katex).eval(f"JSON.stringify(render({arguments}))"))
     if "error" in answer:
         raise ValueError(f"formula must be LaTeX that KaTeX knows, got {latex}: {answer['error']}")
     return answer["html"]

@@ -1,0 +1,256 @@
+r"""LaTeX as tokens.
+
+Spacing and the sizes of brackets are dropped; `\left|` and `\right|` tell which way a bar faces; accents and alphabets
+join the letter they stand on (`\hat{\mathcal{L}}` is one name); macros are replaced. Every token keeps its place in the
+source, so that an error can point at it and a mutation can replace it.
+"""
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["MACROS", "FormulaError", "Token", "place", "tokens"]
+
+MACROS = {  # the one list of macros: the parser replaces them, and the site hands them to KaTeX
+    r"\E": r"\mathbb{E}",
+    r"\KL": r"D_{\mathrm{KL}}",
+    r"\JSD": r"\mathrm{JSD}",
+    r"\Var": r"\operatorname{Var}",
+    r"\dd": r"\mathrm{d}",
+}
+LONGEST = 20_000  # characters; a longer formula is not one for readers
+DEEPEST = 60  # nested braces, brackets and environments
+
+TOKEN = re.compile(
+    r"(?P<space>[\s~]+)|(?P<number>\d+(?:\.\d+)?)|(?P<letter>[A-Za-z])"
+    r"|(?P<command>\\(?:[A-Za-z]+\*?|[^A-Za-z]))|(?P<symbol>[-+*/=<>()\[\]{}|,;:!&^_'.])"
+)
+SPACES = {r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", r"\thinspace", r"\enspace", r"\displaystyle"}
+SPACES |= {r"\textstyle", r"\nolimits", r"\limits", r"\hfill", r"\allowbreak", r"\nobreak", r"\nonumber", r"\notag"}
+SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
+ALPHABETS = {r"\mathcal", r"\mathbb", r"\mathbf", r"\mathsf", r"\mathfrak", r"\mathscr", r"\boldsymbol", r"\bm"}
+ACCENTS = {r"\hat", r"\bar", r"\tilde", r"\widehat", r"\widetilde", r"\overline", r"\dot", r"\vec", r"\check"}
+WORDS = {r"\mathrm", r"\operatorname", r"\operatorname*", r"\textrm", r"\rm", r"\mathit"}
+TEXTS = {r"\text", r"\textit", r"\textbf", r"\mbox", r"\tag", r"\tag*", r"\label"}
+ANNOTATED = {r"\overset", r"\stackrel", r"\underset"}  # \overset{(a)}{=}: the annotation is dropped
+SYNONYMS = {
+    r"\geq": r"\ge", r"\geqslant": r"\ge", r"\leq": r"\le", r"\leqslant": r"\le", r"\ne": r"\neq", r"\gt": ">",
+    r"\lt": "<", r"\coloneqq": ":=", r"\coloneq": ":=", r"\ln": r"\log", r"\vert": "|", r"\Vert": r"\|",
+    r"\parallel": r"\|", r"\lbrace": r"\{", r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]", r"\dfrac": r"\frac",
+    r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\dbinom": r"\binom", r"\tbinom": r"\binom", r"\ast": "*",
+    r"\prime": "'", r"\star": "*", r"\lVert": r"\|", r"\rVert": r"\|", r"\mid": r"\mid", r"\colon": ":",
+    r"\times": r"\cdot", r"\imath": "i", r"\intercal": r"\top", r"\varepsilon": r"\epsilon", r"\iint": r"\int",
+    r"\dotsb": r"\dots", r"\dotsc": r"\dots", r"\ldots": r"\dots", r"\cdots": r"\dots", r"\vdots": r"\dots",
+}  # fmt: skip
+GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi "
+    "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell"
+)
+NAMES = {"\\" + name for name in GREEK.split()}
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be read or evaluated, with the place where reading stopped.
+
+    Attributes:
+        message: What was found, and what was expected.
+        at: Offset in the LaTeX source.
+    """
+
+    def __init__(self, message: str, at: int = 0) -> None:
+        """Keep message and place."""
+        super().__init__(message)
+        self.message, self.at = message, at
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    r"""One token: what it is (`name`, `number`, `word`, `text`, `command`, `symbol`, `begin`, `end`, `stop`), and its place.
+
+    `facing` is "open" or "close" for a bar or a dot after `\left` or `\right`; `apart` says that `\quad` stands before.
+    """
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    facing: str = ""
+    apart: bool = False
+
+
+def place(source: str, at: int) -> tuple[int, int]:
+    r"""Line and column of an offset, both from 1.
+
+    Examples:
+        >>> from hw.checked_math.latex import place
+        >>> place("a\nbc", 3)
+        (2, 2)
+    """
+    before = source[:at]
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
+
+
+def tokens(source: str) -> list[Token]:
+    r"""Tokens of a formula, with a `stop` at the end.
+
+    Args:
+        source: LaTeX, without delimiters.
+
+    Returns:
+        The tokens; braces, brackets of groups and environments are balanced and at most 60 deep.
+
+    Raises:
+        FormulaError: For a character or an environment that is not known, braces that do not match, nesting that is too
+            deep, or a formula of more than 20,000 characters.
+
+    Examples:
+        >>> from hw.checked_math.latex import tokens
+        >>> [token.text for token in tokens(r"\log \hat{x}_2 \ge 1")]
+        ['\\log', '\\hat{x}', '_', '2', '\\ge', '1', '']
+    """
+    if len(source) > LONGEST:
+        raise FormulaError(f"a formula must have at most {LONGEST} characters, got {len(source)}", LONGEST)
+    reader = _Reader(list(_split(source)), source)
+    found = reader.read()
+    _check_nesting(found)
+    return [*found, Token("stop", "", len(source), len(source))]
+
+
+def _split(source: str) -> list[Token]:
+    """The lexical tokens, macros replaced."""
+    found, at = [], 0
+    while at < len(source):
+        match = TOKEN.match(source, at)
+        if not match:
+            raise FormulaError(f"unexpected character {source[at]!r}", at)
+        kind, text = match.lastgroup or "", match[0]
+        if text == r"\%" or (kind == "command" and text in MACROS):
+            expansion = _split(MACROS[text]) if text in MACROS else []
+            found += [Token(token.kind, token.text, at, match.end()) for token in expansion]
+        elif kind != "space":
+            found.append(Token(kind, text, at, match.end()))
+        at = match.end()
+    return found
+
+
+class _Reader:
+    """Joins lexical tokens to the tokens of the grammar."""
+
+    def __init__(self, raw: list[Token], source: str) -> None:
+        self.raw, self.source, self.at = raw, source, 0
+
+    def read(self) -> list[Token]:
+        found: list[Token] = []
+        apart, facing = False, ""
+        while self.at < len(self.raw):
+            token = self.raw[self.at]
+            if token.text in SPACES:
+                apart = apart or token.text in (r"\quad", r"\qquad")
+                self.at += 1
+                continue
+            if token.kind == "command" and SIZES.fullmatch(token.text):
+                facing = {"l": "open", "r": "close"}.get(_side(token.text), "")
+                self.at += 1
+                continue
+            if token.text == ":" and self._text(1) == "=":
+                joined = Token("symbol", ":=", token.start, self.raw[self.at + 1].end)
+                self.at += 2
+            else:
+                joined = self.one()
+            if joined:
+                found.append(Token(joined.kind, joined.text, joined.start, joined.end, joined.facing or facing, apart))
+            apart, facing = False, ""
+        return found
+
+    def _text(self, ahead: int) -> str:
+        return self.raw[self.at + ahead].text if self.at + ahead < len(self.raw) else ""
+
+    def one(self) -> Token | None:
+        token = self.raw[self.at]
+        self.at += 1
+        text = token.text
+        if token.kind == "letter":
+            return Token("name", text, token.start, token.end)
+        if token.kind != "command":
+            return token
+        if text in ALPHABETS | ACCENTS:
+            inner, end = self.argument(text)
+            return Token("name", f"{text}{{{inner}}}", token.start, end)
+        if text in WORDS:
+            inner, end = self.argument(text)
+            return Token("word", inner, token.start, end)
+        if text in TEXTS:
+            start, end = self.group(text)
+            return Token("text", self.source[start:end].strip(), token.start, self.raw[self.at - 1].end)
+        if text in (r"\begin", r"\end"):
+            inner, end = self.argument(text)
+            return Token(text[1:], inner, token.start, end)
+        if text in ANNOTATED:
+            self.group(text)
+            start, end = self.group(text)
+            inside = [part for part in tokens(self.source[start:end])[:-1] if part.kind != "text"]
+            if len(inside) != 1:
+                raise FormulaError(f"{text} must stand on one sign", token.start)
+            return Token(inside[0].kind, inside[0].text, start, end)
+        if text in NAMES:
+            return Token("name", SYNONYMS.get(text, text), token.start, token.end)
+        if text in (r"\lvert", r"\rvert"):
+            return Token("symbol", "|", token.start, token.end, "open" if text == r"\lvert" else "close")
+        text = SYNONYMS.get(text, text)
+        kind = "symbol" if not text.startswith("\\") else "command"
+        return Token("name" if text == "i" else kind, text, token.start, token.end)
+
+    def group(self, command: str) -> tuple[int, int]:
+        """Source range inside the braces that must follow."""
+        if self.at >= len(self.raw) or self.raw[self.at].text != "{":
+            raise FormulaError(f"{command} must be followed by braces", self.raw[self.at - 1].start)
+        start, depth = self.raw[self.at].end, 0
+        for at in range(self.at, len(self.raw)):
+            depth += {"{": 1, "}": -1}.get(self.raw[at].text, 0)
+            if depth == 0:
+                self.at = at + 1
+                return start, self.raw[at].start
+        raise FormulaError("a brace is not closed", self.raw[self.at].start)
+
+    def argument(self, command: str) -> tuple[str, int]:
+        """Text of what an alphabet, an accent or a word applies to: one symbol, or a group without braces in it."""
+        if self.at < len(self.raw) and self.raw[self.at].text != "{":
+            joined = self.one()
+            if joined and joined.kind in ("name", "number", "word"):
+                return joined.text, joined.end
+            raise FormulaError(f"{command} must be followed by a letter or a group", self.raw[self.at - 1].start)
+        first = self.at
+        start, end = self.group(command)
+        if any(token.text == "{" for token in self.raw[first + 1 : self.at - 1]) and command in ALPHABETS | ACCENTS:
+            inside = tokens(self.source[start:end])[:-1] if end - start < 80 else []
+            if len(inside) != 1 or inside[0].kind != "name":
+                raise FormulaError(f"{command} must stand on one symbol", start)
+            return inside[0].text, self.raw[self.at - 1].end
+        content = "".join(token.text for token in self.raw[first + 1 : self.at - 1] if token.text not in SPACES)
+        return content, self.raw[self.at - 1].end
+
+
+def _side(size: str) -> str:
+    return {r"\left": "l", r"\right": "r", r"\middle": "m"}.get(size) or (size[-1] if size[-1] in "lrm" else "")
+
+
+def _check_nesting(found: list[Token]) -> None:
+    """Braces and environments match; nothing is nested so deep that reading it would be slow."""
+    open_: list[Token] = []
+    deep = 0
+    for token in found:
+        if token.text in ("{", "(", "[", r"\{") or token.kind == "begin":
+            deep += 1
+        if token.text in (")", "]", r"\}"):
+            deep -= 1
+        if token.text == "{" or token.kind == "begin":
+            open_.append(token)
+        elif token.text == "}" or token.kind == "end":
+            deep -= 1
+            opener = open_.pop() if open_ else None
+            matches = opener and (opener.text == "{" if token.text == "}" else opener.text == token.text)
+            if not matches:
+                raise FormulaError(f"{token.text!r} closes nothing", token.start)
+        if deep > DEEPEST or len(open_) > DEEPEST:
+            raise FormulaError(f"a formula must be nested at most {DEEPEST} deep", token.start)
+    if open_:
+        raise FormulaError(f"{open_[-1].text!r} is not closed", open_[-1].start)

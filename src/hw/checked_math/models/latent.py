@@ -1,0 +1,328 @@
+r"""A latent variable with finitely many values: every expectation is a finite sum.
+
+An observation x and a latent variable z with any joint law p, and any law q(z | x). Conventions: a free x is an
+observation, so p(x) > 0; a free z can occur, so p(z) > 0; a free z_j is a draw of q(z | x). A conditional law given an
+event of probability zero is some law, as in the theory. A subset's size obeys m <= k. Laws with different labels,
+`p_\theta` and `p_{\theta'}`, are drawn independently. Without a definition on the page `q(z)` is any law of z.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from random import Random
+from typing import Any
+
+from hw.checked_math.arithmetic import FLOAT, Arithmetic
+from hw.checked_math.models.model import Law, Vocabulary
+
+__all__ = ["LATENT", "Latent", "LatentInstance"]
+
+Rows = tuple[tuple[int, ...], ...]
+SIGNATURES = {
+    "p": {("x",): (), ("z",): (), ("x", "z"): (), ("z", "x"): ()},
+    "q": {("z",): ()},
+}
+CONDITIONALS = {("p", "x", "z"), ("p", "z", "x"), ("q", "z", "x")}
+RANDOM = 160  # with the degenerate ones 210 in all
+LAWS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {}  # what the keys of densities stand for
+
+
+@dataclass(frozen=True)
+class LatentInstance:
+    """Whole-number weights of the joint law (a row an x, a column a z) and of q (a row an x)."""
+
+    joint: Rows
+    variational: Rows
+    seed: int = 0
+    primary: tuple[tuple[str, str], ...] = (("p", ""), ("q", ""))
+    arithmetic: Arithmetic = FLOAT
+    tolerance: float | None = None
+
+    def using(self, arithmetic: Arithmetic) -> "LatentInstance":
+        """The same weights, divided in another arithmetic."""
+        if arithmetic is self.arithmetic:
+            return self
+        if arithmetic.name not in self._others:
+            self._others[arithmetic.name] = replace(self, arithmetic=arithmetic)
+        return self._others[arithmetic.name]
+
+    @cached_property
+    def _others(self) -> dict[str, "LatentInstance"]:
+        return {}
+
+    @cached_property
+    def points(self) -> dict[str, tuple[str, ...]]:
+        """Names of the values of x and z."""
+        return {
+            "x": tuple(f"x{place}" for place in range(1, len(self.joint) + 1)),
+            "z": tuple(f"z{place}" for place in range(1, len(self.joint[0]) + 1)),
+        }
+
+    def space(self, sort: str) -> Sequence[tuple[Any, Any]]:
+        """The values of x or of z, each of weight 1."""
+        return self._spaces[sort]
+
+    @cached_property
+    def _spaces(self) -> dict[str, list[tuple[str, int]]]:
+        return {sort: [(point, 1) for point in points] for sort, points in self.points.items()}
+
+    @cached_property
+    def _densities(self) -> dict[Any, Callable[..., Any]]:
+        return {}
+
+    def density(self, key: Any) -> Callable[..., Any]:
+        """Mass of a value, or of a pair in the order of the key's sorts."""
+        found = self._densities.get(key)
+        if found is None:
+            found = self._densities[key] = self._density(*LAWS[key])
+        return found
+
+    def _density(self, letter: str, label: str, left: tuple[str, ...], right: tuple[str, ...]) -> Callable[..., Any]:
+        weights = self._weights(letter, label)
+        xs, zs = self.points["x"], self.points["z"]
+        if letter == "q":
+            rows = {x: self._normalized(dict(zip(zs, row, strict=True))) for x, row in zip(xs, weights, strict=True)}
+            return (lambda z, x: rows[x][z]) if right else rows[xs[0]].__getitem__
+        total, ratio = sum(map(sum, weights)), self.arithmetic.ratio
+        if right or len(left) == 1:
+            by_x = dict(zip(xs, weights, strict=True))
+            by_z = dict(zip(zs, zip(*weights, strict=True), strict=True))
+            if not right:
+                marginal = {point: ratio(sum(row), total) for point, row in (by_x if left == ("x",) else by_z).items()}
+                return marginal.__getitem__
+            given, values = (by_z, xs) if left == ("x",) else (by_x, zs)
+            table = {point: self._normalized(dict(zip(values, row, strict=True))) for point, row in given.items()}
+            return lambda value, condition: table[condition][value]
+        joint = {
+            (x, z): ratio(weight, total)
+            for x, row in zip(xs, weights, strict=True)
+            for z, weight in zip(zs, row, strict=True)
+        }
+        return (lambda x, z: joint[x, z]) if left == ("x", "z") else lambda z, x: joint[x, z]
+
+    def _normalized(self, weights: Mapping[str, int]) -> dict[str, Any]:
+        """A law with these weights; where they are all zero, the uniform law: any would do."""
+        total, ratio = sum(weights.values()), self.arithmetic.ratio
+        if total == 0:
+            return {point: ratio(1, len(weights)) for point in weights}
+        return {point: ratio(weight, total) for point, weight in weights.items()}
+
+    def _weights(self, letter: str, label: str) -> Rows:
+        if dict(self.primary).get(letter) == label:
+            return self.joint if letter == "p" else self.variational
+        rng = Random(f"{self.seed} {letter} {label}")
+        return tuple(tuple(rng.randint(1, 5) for _ in row) for row in self.joint)
+
+    def function(self, name: str) -> Any:
+        """The model has no functions."""
+        raise KeyError(name)
+
+    def jacobian(self, name: str, at: Any) -> Any:
+        """The model has no maps."""
+        raise KeyError(name)
+
+    def draw(self, variables: Mapping[str, str], families: Mapping[str, str], rng: Random) -> dict[str, Any]:
+        """An observation, latent values that can occur, draws of q, and whole numbers with m <= k."""
+        found: dict[str, Any] = {}
+        observed, possible = self._possible
+        x = observed[int(rng.random() * len(observed))]
+        k = (1, 1, 2, 2, 2, 3)[int(rng.random() * 6)]
+        for name, sort in sorted(variables.items()):
+            if sort == "x":
+                found[name] = x if name == "x" else rng.choice(observed)
+            elif sort == "z":
+                found[name] = possible[int(rng.random() * len(possible))]
+            elif sort == "count":
+                found[name] = k if name == "k" else rng.randint(1, k)
+            elif sort == "index":
+                found[name] = rng.randint(1, k)
+            else:
+                found[name] = self.arithmetic.ratio(rng.randint(-8, 12), 4)
+        for letter, sort in families.items():
+            row = self.variational[self.points["x"].index(x)]
+            drawn = [z for z, weight in zip(self.points["z"], row, strict=True) if weight]
+            found[f"family {letter}"] = {place: rng.choice(drawn if sort == "z" else observed) for place in range(1, 7)}
+        return found
+
+    @cached_property
+    def _possible(self) -> tuple[list[str], list[str]]:
+        columns = zip(*self.joint, strict=True)
+        return (
+            [x for x, row in zip(self.points["x"], self.joint, strict=True) if any(row)],
+            [z for z, column in zip(self.points["z"], columns, strict=True) if any(column)],
+        )
+
+    def holds(self, assumption: str) -> bool:
+        """Whether the supports are as assumed, at every x that can be observed."""
+        rows = [(posterior, own) for posterior, own in zip(self.joint, self.variational, strict=True) if any(posterior)]
+        if assumption == "positive":
+            return all(all(posterior) and all(own) for posterior, own in rows) and len(rows) == len(self.joint)
+        if assumption == "q << posterior":
+            return all(p > 0 or q == 0 for posterior, own in rows for p, q in zip(posterior, own, strict=True))
+        if assumption == "posterior << q":
+            return all(q > 0 or p == 0 for posterior, own in rows for p, q in zip(posterior, own, strict=True))
+        if assumption == "q << prior":
+            prior = [sum(column) for column in zip(*self.joint, strict=True)]
+            return all(p > 0 or q == 0 for own in self.variational for p, q in zip(prior, own, strict=True))
+        if assumption == "q = posterior":
+            return all(
+                p * sum(own) == q * sum(posterior)
+                for posterior, own in rows
+                for p, q in zip(posterior, own, strict=True)
+            )
+        raise KeyError(assumption)
+
+    def smaller(self) -> Iterator["LatentInstance"]:
+        """Without an x, without a z, and with smaller weights."""
+        for x in range(len(self.joint)):
+            yield from self._valid(_without(self.joint, x), _without(self.variational, x))
+        for z in range(len(self.joint[0])):
+            columns = [tuple(_without(row, z) for row in rows) for rows in (self.joint, self.variational)]
+            yield from self._valid(*columns)
+        for x, z in itertools.product(range(len(self.joint)), range(len(self.joint[0]))):
+            for field, rows in (("joint", self.joint), ("variational", self.variational)):
+                for weight in {0, 1, rows[x][z] // 2} - {rows[x][z]}:
+                    if weight < rows[x][z]:
+                        changed = tuple(
+                            tuple(weight if (i, j) == (x, z) else old for j, old in enumerate(row))
+                            for i, row in enumerate(rows)
+                        )
+                        yield from self._valid(
+                            *((changed, self.variational) if field == "joint" else (self.joint, changed))
+                        )
+
+    def _valid(self, joint: Rows, variational: Rows) -> Iterator["LatentInstance"]:
+        if joint and joint[0] and any(map(any, joint)) and all(map(any, variational)):
+            yield LatentInstance(joint, variational, self.seed, self.primary, self.arithmetic)
+
+    def words(self, used: frozenset[str]) -> list[tuple[str, str]]:
+        """The joint law and q, as fractions."""
+        labels = dict(self.primary)
+        total = sum(map(sum, self.joint))
+        rows = ["; ".join(", ".join(_fraction(weight, total) for weight in row) for row in self.joint)]
+        found = [(_pair("p", labels["p"], "(x,z)"), _table(rows[0], self.joint))]
+        if any(name.startswith("q") for name in used):
+            own = "; ".join(", ".join(_fraction(weight, sum(row)) for weight in row) for row in self.variational)
+            found.append((_pair("q", labels["q"], r"(z\mid x)"), _table(own, self.variational)))
+        return found
+
+
+class Latent:
+    """The model `latent`."""
+
+    name = "latent"
+    sentence = "random joint laws p of finite x and z, and random laws q(z | x)"
+    vocabulary = Vocabulary(
+        variables={
+            "x": "x", "z": "z", "k": "count", "m": "count", "n": "count", "N": "count", "i": "index", "j": "index",
+            "l": "index", "a": "number", "b": "number", "c": "number", "t": "number", r"\lambda": "number",
+        },
+        families={"z": "z", "x": "x"},
+        laws=frozenset("pq"),
+        definable=frozenset({"q(1|0)"}),
+        assumptions={
+            "positive": "p(x, z) > 0 and q(z | x) > 0 for all x and z",
+            "q << posterior": "q(z | x) = 0 wherever p(z | x) = 0",
+            "posterior << q": "p(z | x) = 0 wherever q(z | x) = 0",
+            "q << prior": "q(z | x) = 0 wherever p(z) = 0",
+            "q = posterior": "q(z | x) = p(z | x) for all x and z",
+        },
+    )  # fmt: skip
+
+    def law(self, law: Law, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
+        """Marginal, joint and conditional laws of p; q(z | x) and q(z)."""
+        known = left in SIGNATURES.get(law.letter, ()) if not right else (law.letter, *left, *right) in CONDITIONALS
+        if not known:
+            written = f"{law}({', '.join(left)}{' | ' + ', '.join(right) if right else ''})"
+            raise ValueError(
+                f"a law of the model latent must be one of p(x), p(z), p(x,z), p(x|z), p(z|x), q(z|x), q(z), got {written}"
+            )
+        key = f"{law}({','.join(left)}|{','.join(right)})"  # a text, whose hash is kept
+        LAWS[key] = law.letter, law.label, left, right
+        return key
+
+    def bare(self, law: Law) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """`q` alone is q(z | x); `p` alone could be any of its laws."""
+        if law.letter != "q":
+            raise ValueError(f"the law {law} must be written with its variables, since it has several")
+        return ("z",), ("x",)
+
+    def instances(self, rng: Random, uses: frozenset[str]) -> Iterator[LatentInstance]:
+        """Degenerate laws on two points first, then random ones on up to three values of x and four of z."""
+        unconditional = any(name.startswith("q") and name.endswith("(z|)") for name in uses)
+        if unconditional and any(name.startswith("q") and name.endswith("(z|x)") for name in uses):
+            raise ValueError("q(z) beside q(z|x) must be defined on the page")
+        primary = tuple((letter, _primary(letter, uses)) for letter in "pq")
+        return iter(_instances(rng.getrandbits(32), unconditional, primary))
+
+
+@lru_cache(maxsize=32)
+def _instances(seed: int, unconditional: bool, primary: tuple[tuple[str, str], ...]) -> tuple[LatentInstance, ...]:
+    """All instances of a seed; kept, since the formulas of one seed share their tables."""
+    rng = Random(seed)
+    found = []
+    for joint, variational in itertools.chain(_corners(), (_random(rng, place) for place in range(RANDOM))):
+        rows = (variational[0],) * len(variational) if unconditional else variational
+        found.append(LatentInstance(joint, rows, rng.getrandbits(32), primary))
+    return tuple(found)
+
+
+def _primary(letter: str, uses: frozenset[str]) -> str:
+    """Label of the law that takes part in the degenerate cases: none if the bare letter is used, else the first."""
+    labels = sorted(name[2:].strip("{}") for name in uses if name.startswith(f"{letter}_") and "(" not in name)
+    return "" if letter in uses or not labels else labels[0]
+
+
+def _corners() -> Iterator[tuple[Rows, Rows]]:
+    """Equal laws, missing mass, foreign mass, and weights near zero."""
+    for row in ((1, 1), (1, 3), (1, 0), (1, 9), (0, 1)):
+        for own in (row, (1, 1), (1, 0), (0, 1), (3, 1), (1, 10**9)):
+            yield (row,), (own,)
+    for joint in (((1, 0), (0, 1)), ((1, 2), (3, 1)), ((1, 1), (0, 2)), ((1, 0), (1, 0)), ((0, 0), (1, 2))):
+        for variational in (
+            tuple(row if any(row) else (1, 1) for row in joint),
+            ((1, 1), (1, 1)),
+            ((1, 0), (0, 1)),
+            ((2, 1), (1, 3)),
+        ):
+            yield joint, variational
+
+
+def _random(rng: Random, place: int) -> tuple[Rows, Rows]:
+    columns = rng.randint(2, 2 + min(2, place // 60))
+    count = rng.randint(1, 2 + (place > 100))
+    zeros = rng.random() < 0.4
+    joint = tuple(_row(rng, columns, zeros) for _ in range(count))
+    kind = rng.random()
+    if kind < 0.1:
+        return joint, joint
+    if kind < 0.2:
+        return joint, tuple(tuple(weight and rng.randint(1, 9) for weight in row) for row in joint)
+    return joint, tuple(_row(rng, columns, zeros and kind < 0.6) for _ in range(count))
+
+
+def _row(rng: Random, columns: int, zeros: bool) -> tuple[int, ...]:
+    row = tuple(0 if zeros and rng.random() < 0.3 else rng.randint(1, 9) for _ in range(columns))
+    return row if any(row) else (1,) * columns
+
+
+def _without(items: tuple[Any, ...], place: int) -> tuple[Any, ...]:
+    return items[:place] + items[place + 1 :]
+
+
+def _fraction(weight: int, total: int) -> str:
+    if weight in (0, total):
+        return str(weight // total)
+    return f"{weight}/{total}"
+
+
+def _table(text: str, rows: Rows) -> str:
+    return text if len(rows) == 1 else f"({text.replace('; ', '), (')})"
+
+
+def _pair(letter: str, label: str, variables: str) -> str:
+    return f"{letter}_{{{label}}}{variables}" if label else f"{letter}{variables}"
+
+
+LATENT = Latent()

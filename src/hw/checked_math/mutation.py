@@ -1,0 +1,323 @@
+"""Formulas with one thing changed: a check that lets such a mutant pass does not check that thing.
+
+A mutant must be refuted, or stand in the list `also_true.toml` beside the page, with a reason, and a formula that is
+checked itself and shows the reason to be right.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from hw.checked_math.checking import Context, read, seed_of, verify
+from hw.checked_math.document import Formula, Store, digest, formulas_of_file
+from hw.checked_math.implementation import compared
+from hw.checked_math.latex import FormulaError, Token, tokens
+from hw.checked_math.models import MODELS
+from hw.checked_math.models.model import Model
+from hw.checked_math.parser import Names, parse
+from hw.checked_math.records import Mutation
+from hw.checked_math.syntax import Divergence, Node, Operation, Statement, walk
+
+__all__ = ["Mutant", "mutants", "mutate_file"]
+
+LIST = "also_true.toml"
+SWAPS = {
+    "+": ("-",),
+    "-": ("+",),
+    "=": ("<", ">"),
+    r"\ge": (r"\le", ">"),
+    r"\le": (r"\ge", "<"),
+    ">": ("<",),
+    "<": (">",),
+    r"\neq": ("=",),
+    r"\in": (r"\notin",),
+    r"\log": (r"\exp",),
+    r"\exp": (r"\log",),
+    r"\tanh": (r"\exp",),
+    r"\max": (r"\min",),
+    r"\min": (r"\max",),
+    r"\sum": (r"\prod",),
+    r"\prod": (r"\sum",),
+    r"\cup": (r"\cap",),
+    r"\cap": (r"\cup",),
+    r"\lfloor": (),
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A formula with one change: what was changed, such as `p → q #2` for the second p, and the LaTeX that results."""
+
+    change: str
+    latex: str
+
+
+def mutants(latex: str, names: Names) -> Iterator[Mutant]:
+    r"""Mutants of a formula: a sign, relation, function, law, variable, index or number, a factor or term left out.
+
+    Args:
+        latex: The formula.
+        names: The names that it may use.
+
+    Yields:
+        The mutants, each another LaTeX text; some cannot be parsed.
+
+    Examples:
+        >>> from hw.checked_math.models.model import Vocabulary
+        >>> from hw.checked_math.mutation import mutants
+        >>> from hw.checked_math.parser import Names
+        >>> names = Names(Vocabulary(variables={"a": "number", "b": "number"}))
+        >>> [mutant.latex for mutant in mutants("a < b", names)]
+        ['b < b', 'a > b', 'a < a']
+    """
+    counts: dict[str, int] = {}
+    seen = {latex}
+    found = list(_changed(latex, names))
+    for old, new, text in found:
+        if text in seen:
+            continue
+        seen.add(text)
+        name = f"{old} → {new}"
+        counts[name] = counts.get(name, 0) + 1
+        yield Mutant(f"{name} #{counts[name]}", text)
+
+
+def _changed(latex: str, names: Names) -> Iterator[tuple[str, str, str]]:
+    found = tokens(latex)[:-1]
+    protected = _definition_heads(latex, found)
+    for at, token in enumerate(found):
+        if token.kind == "text" or token.start in protected:
+            continue
+        for new in _replacements(found, at, names):
+            if latex[token.start : token.end] == token.text or token.kind in ("command", "symbol"):
+                yield token.text, new, latex[: token.start] + _spaced(new) + latex[token.end :]
+    yield from _shortened(latex, names)
+
+
+def _spaced(new: str) -> str:
+    return new + " " if new.startswith("\\") else new
+
+
+def _definition_heads(latex: str, found: list[Token]) -> set[int]:
+    """Places before a `:=`: the name and the parameters of a definition are not mutated."""
+    heads: set[int] = set()
+    start = 0
+    for at, token in enumerate(found):
+        if token.text == ":=":
+            heads |= {other.start for other in found[start : at + 1]}
+        if token.text == r"\\":
+            start = at + 1
+    return heads
+
+
+def _replacements(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
+    token = found[at]
+    before = found[at - 1].text if at else ""
+    if token.kind == "number":
+        return (str(int(token.text) + 1),) if token.text.isdigit() else ()
+    if token.kind == "name":
+        return _other_names(found, at, names)
+    if token.text == "-" and before in ("", "{", "(", "[", "=", "&", r"\ge", r"\le", r"\\"):
+        return ("",)  # a sign in front: leaving it out is the change
+    if token.text == "+" and before in ("{", "(", "["):
+        return ()
+    return SWAPS.get(token.text, ())
+
+
+def _other_names(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
+    """Names of the same kind that the formula uses too, or another law of the model."""
+    token, vocabulary = found[at], names.vocabulary
+    used = sorted({other.text for other in found if other.kind == "name"} - {token.text})
+    if names.is_law(token.text):
+        return tuple(sorted(law for law in vocabulary.laws - {token.text} if law.islower() == token.text.islower()))[:2]
+    sort = names.sort(token.text)
+    if sort in ("count", "index"):
+        others = [name for name in used if names.sort(name) in ("count", "index")]
+        return (*others[:2], f"{{{token.text}+1}}") if _in_subscript(found, at) else tuple(others[:2])
+    if sort:
+        return tuple(name for name in used if names.sort(name) and names.sort(name) not in ("count", "index"))[:2]
+    if token.text in vocabulary.functions:
+        return tuple(name for name in used if vocabulary.functions.get(name) == vocabulary.functions[token.text])[:2]
+    return ()
+
+
+def _in_subscript(found: list[Token], at: int) -> bool:
+    return at > 0 and found[at - 1].text == "_"
+
+
+def _shortened(latex: str, names: Names) -> Iterator[tuple[str, str, str]]:
+    """A term or a factor left out, and the laws of a divergence exchanged."""
+    try:
+        statements = parse(latex, _copied(names))
+    except FormulaError:
+        return
+    for node in _nodes(statements):
+        if isinstance(node, Operation) and node.operator in ("+", "*"):
+            for operand in node.operands:
+                cut = _without(latex, node, operand)
+                if cut is not None:
+                    yield f"without {latex[operand.start : operand.end]}", "", cut
+        if isinstance(node, Divergence) and node.kind in ("KL", "chi2") and len(node.laws) == 2:
+            first, second = (latex[law.start : law.end] for law in node.laws)
+            between = latex[node.laws[0].end : node.laws[1].start]
+            swapped = latex[: node.laws[0].start] + second + between + first + latex[node.laws[1].end :]
+            yield f"{first} ‖ {second}", "exchanged", swapped
+
+
+def _without(latex: str, node: Operation, operand: Node) -> str | None:
+    """The text with an operand left out, together with the sign before it."""
+    place = node.operands.index(operand)
+    if node.operator == "*":
+        return latex[: operand.start] + " " + latex[operand.end :] if len(node.operands) > 1 else None
+    if place == 0:
+        rest = latex[operand.end : node.operands[1].start]
+        sign = "-" if "-" in rest else ""
+        return latex[: operand.start] + sign + latex[node.operands[1].start :]
+    previous = node.operands[place - 1]
+    return latex[: previous.end] + latex[operand.end :]
+
+
+def _nodes(statements: list[Statement]) -> Iterator[Node]:
+    for statement in statements:
+        if statement.definition:
+            yield from walk(statement.definition.body)
+        if statement.chain:
+            for part in statement.chain.parts[bool(statement.definition) :]:
+                yield from walk(part)
+
+
+def _copied(names: Names) -> Names:
+    return Names(names.vocabulary, set(names.functions), set(names.families), set(names.labeled))
+
+
+# ---- judging ----
+
+
+def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
+    """Mutate every evaluated formula of a file.
+
+    Args:
+        path: The file; `also_true.toml` beside it lists the mutants that are true as well.
+        cache: As for `check_file`.
+
+    Returns:
+        What became of the mutants, by formula id.
+
+    Raises:
+        FormulaError: If the list names a mutant that does not exist or was refuted, or gives a reason that fails.
+    """
+    store = Store(cache)
+    found = formulas_of_file(path)
+    listed = _listed(path)
+    result: dict[str, Mutation] = {}
+    context = Context()
+    for place, formula in enumerate(found):
+        if formula.options.get("model") and formula.options.get("expect") != "false":
+            later = [
+                other
+                for other in found[place + 1 :]
+                if other.options.get("model") and other.options.get("expect") != "false"
+            ]
+            rows = listed.get(formula.id, [])
+            key = digest(
+                "mutation",
+                formula.latex,
+                dict(formula.options),
+                context.sources,
+                [[o.latex, dict(o.options)] for o in later],
+                rows,
+            )
+            if key not in store.rows:
+                store.keep(key, asdict(_mutated(formula, context, later, rows)))
+            row = store.rows[key]
+            result[formula.id] = Mutation(
+                **{**row, "also_true": tuple(map(tuple, row["also_true"])), "survivors": tuple(row["survivors"])}
+            )
+        if ":=" in formula.latex.replace(r"\coloneqq", ":="):
+            context.add(formula.latex)
+    store.save()
+    return result
+
+
+def _listed(path: Path) -> Mapping[str, list[dict[str, str]]]:
+    beside = path.parent / LIST
+    return tomllib.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+
+
+def _mutated(formula: Formula, context: Context, later: list[Formula], rows: list[dict[str, str]]) -> Mutation:
+    model = MODELS[formula.options["model"].replace(",", " ").split()[0]]
+    names, _ = context.for_model(model)
+    refuted = unparsed = count = 0
+    survivors: list[str] = []
+    also_true: list[tuple[str, str]] = []
+    reasons = {row["mutant"]: row for row in rows}
+    for mutant in mutants(formula.latex, names):
+        changed = replace(formula, latex=mutant.latex)
+        try:
+            fails = _fails(changed, formula, context, later)
+        except FormulaError:
+            unparsed += 1
+            continue
+        count += 1
+        if fails:
+            refuted += 1
+        elif mutant.change in reasons:
+            row = reasons.pop(mutant.change)
+            _confirm(row, changed, model, context)
+            also_true.append((mutant.change, row["reason"]))
+        else:
+            survivors.append(mutant.change)
+    if reasons:
+        raise FormulaError(f"{formula.id}: {LIST} must list mutants that survive, got {', '.join(reasons)}")
+    return Mutation(count, refuted, tuple(also_true), tuple(survivors), unparsed)
+
+
+def _fails(changed: Formula, formula: Formula, context: Context, later: list[Formula]) -> bool:
+    """Whether a counterexample to the mutant exists, or, for a definition, to a later formula that uses it."""
+    models = [MODELS[name] for name in formula.options["model"].replace(",", " ").split()]
+    assume = [part.strip() for part in formula.options.get("assume", "").split(",") if part.strip()]
+    seed = seed_of(formula.id)
+    for model in models:
+        reading = read(changed.latex, model, context)
+        if reading.comparisons and _refutes(
+            lambda reading=reading: verify(reading, assume, seed, first_only=True).counterexample
+        ):
+            return True
+        if formula.options.get("implements"):
+            function = formula.options["implements"]
+            if _refutes(lambda reading=reading: compared(reading, function, assume, seed)[1]):
+                return True
+    return ":=" in formula.latex and any(_later_fails(changed, other, context, later) for other in later)
+
+
+def _refutes(run: object) -> bool:
+    """Whether a run finds a counterexample; a mutant that computes with what are no numbers counts as unparsed."""
+    return run() is not None  # type: ignore[operator]
+
+
+def _later_fails(changed: Formula, other: Formula, context: Context, later: list[Formula]) -> bool:
+    with_mutant = context.copy()
+    with_mutant.add(changed.latex)
+    for between in later[: later.index(other)]:
+        if ":=" in between.latex:
+            with_mutant.add(between.latex)
+    assume = [part.strip() for part in other.options.get("assume", "").split(",") if part.strip()]
+    for name in other.options["model"].replace(",", " ").split():
+        reading = read(other.latex, MODELS[name], with_mutant)
+        if reading.comparisons and verify(reading, assume, seed_of(other.id), first_only=True).counterexample:
+            return True
+        if (
+            other.options.get("implements")
+            and compared(reading, other.options["implements"], assume, seed_of(other.id))[1]
+        ):
+            return True
+    return False
+
+
+def _confirm(row: Mapping[str, str], mutant: Formula, model: Model, context: Context) -> None:
+    """The formula that shows why a mutant is true must itself hold."""
+    shown = read(row["because"], model, context)
+    assume = [part.strip() for part in mutant.options.get("assume", "").split(",") if part.strip()]
+    if not shown.comparisons or verify(shown, assume, seed_of(row["because"])).counterexample:
+        raise FormulaError(f"{mutant.id}: the reason for {row['mutant']} fails: {row['because']}")

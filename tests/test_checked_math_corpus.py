@@ -1,0 +1,784 @@
+r"""Right formulas, which must be checked; wrong ones, which must be refuted; and text that must be an error.
+
+Judged by the mathematics, in the notations of the field. Arithmetic is extended-real, an undefined side refutes, and
+0 log 0 = 0: a right formula names the assumption it needs, and without it stands among the wrong ones.
+"""
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+from hw.checked_math.document import check_text
+from hw.checked_math.models import MODELS
+
+GIVEN = {  # definitions that a claim may build on
+    "w": r"w_j := \frac{p(x,z_j)}{q(z_j\mid x)}",
+    "L": (
+        r"\mathcal{L}_k(x) := \mathbb{E}_{z_{1:k}\sim q(z\mid x)}"
+        r"\left[\log\frac1k\sum_{j=1}^k\frac{p(x,z_j)}{q(z_j\mid x)}\right]"
+    ),
+    "L of w": (
+        r"w_j := \frac{p(x,z_j)}{q(z_j\mid x)}, \qquad"
+        r" \mathcal L_k := \mathbb E_{z_{1:k}\sim q(z\mid x)}\Big[\log\Big(\frac{1}{k}\sum_{j=1}^{k} w_j\Big)\Big]"
+    ),
+    "ELBO": r"\mathrm{ELBO}(x) := \mathbb{E}_{q(z|x)}\left[\log p(x,z) - \log q(z|x)\right]",
+    "q(z)": r"q(z) := \mathbb{E}_{p(x)}\left[q(z\mid x)\right]",
+    "ell": (
+        r"\ell_{i,j} := -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}"
+        r"{\sum_{k=1}^{2N}\mathbf 1[k\neq i]\,\exp(\mathrm{sim}(z_i,z_k)/\tau)}"
+    ),
+    "m": r"m(x) := \tfrac12(f_0(x)+f_1(x))",
+}
+
+
+class Claim(NamedTuple):
+    """A formula with its model, the assumptions it is claimed under, and a name in `GIVEN`."""
+
+    id: str
+    latex: str
+    assume: str = ""
+    given: str = ""
+    model: str = "latent"
+
+
+def check(latex, model="latent", assume="", given="", options=""):
+    """Record of a formula that follows a definition."""
+    page = f'```math id="given" model="{model}"\n{GIVEN[given]}\n```\n\n' if given else ""
+    options = f'{options} assume="{assume}"' if assume else options
+    *before, record = check_text(f'{page}```math id="claim" model="{model}" {options}\n{latex}\n```\n', "page.md")
+    assert [each.status for each in before] == ["definition"] * len(before), before
+    return record
+
+
+def known(claims):
+    """Parameters for the claims whose model is there."""
+    return [pytest.param(claim, id=f"{claim.model}: {claim.id}") for claim in claims if claim.model in MODELS]
+
+
+def of(model, *rows):
+    return [Claim(*row, model=model) for row in rows]
+
+
+LATENT_RIGHT = of(
+    "latent",
+    # ---- product rule, marginals, Bayes ----
+    ("product rule", r"p(x,z) = p(x)\,p(z\mid x) = p(z)\,p(x\mid z)"),
+    ("product rule, bars and dots", r"p(z, x) = p(x|z) \cdot p(z)"),
+    ("marginal as a sum", r"p(x) = \sum_z p(x,z) = \sum_{z} p(x\mid z)p(z)"),
+    ("marginal as an integral", r"p(x) = \int p(x\mid z)\,p(z)\,\mathrm{d}z = \int p(x, z) dz"),
+    ("marginal as an expectation", r"p(x) = \mathbb{E}_{p(z)}[p(x\mid z)] = \mathbb E_{z\sim p(z)}\bigl[p(x|z)\bigr]"),
+    ("marginal over a named set", r"p(x) = \sum_{z\in\mathcal{Z}} p(x,z)"),
+    ("Bayes", r"p(z\mid x) = \frac{p(x\mid z)\,p(z)}{p(x)} = \frac{p(x\mid z)p(z)}{\sum_{z'} p(x\mid z')p(z')}"),
+    ("Bayes with a slash", r"p(z \,|\, x) = p(x, z)/p(x)"),
+    ("total mass", r"\sum_z q(z\mid x) = 1, \qquad \sum_x \sum_z p(x,z) = 1."),
+    ("total mass, one sum", r"\sum_{x,z} p(x,z) = 1"),
+    ("indicator picks a term", r"\sum_{z'} \mathbf 1[z'=z]\, p(z') = p(z)"),
+    # ---- ELBO and KL ----
+    (
+        "log-evidence is ELBO plus KL, aligned with reasons",
+        r"""\begin{aligned}
+\log p(x) &= \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{p(z\mid x)}\right] && \text{product rule} \\
+&= \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]
+ + D_{\mathrm{KL}}\left(q(z\mid x)\,\|\,p(z\mid x)\right) && \text{add and subtract}
+\end{aligned}""",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, continued rows",
+        r"""\begin{align*}
+\log p(x) ={} & \mathbb{E}_{z\sim q(z|x)}\Bigl[\log p(x,z) - \log q(z|x)\Bigr] \\
+ & + \mathrm{KL}\bigl[q(z|x)\,\big\|\,p(z|x)\bigr]
+\end{align*}""",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, integral",
+        r"\ln p(x) = \int q(z\mid x)\ln\frac{p(x,z)}{q(z\mid x)}\,dz + D_{KL}(q(z|x) \parallel p(z|x))",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, sum",
+        r"\ln p(x) = \sum_z q(z\mid x)\ln\left(\frac{p(x,z)}{q(z\mid x)}\right) + \operatorname{KL}(q(z|x) \Vert p(z|x))",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, parameters below",
+        r"""\log p_\theta(x) = \mathbb{E}_{q_\phi(z\mid x)}\left[\log\frac{p_\theta(x,z)}{q_\phi(z\mid x)}\right]
++ D_{\text{KL}}\left(q_\phi(z\mid x)\,\middle\|\,p_\theta(z\mid x)\right)""",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, parameters after a semicolon",
+        r"""\log p(x;\theta) = \mathbb{E}_{q(z\mid x;\phi)}\left[\log\frac{p(x,z;\theta)}{q(z\mid x;\phi)}\right]
++ D_{\mathrm{KL}}(q(z\mid x;\phi)\,\|\,p(z\mid x;\theta))""",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, braces below",
+        r"""\log p(x) = \underbrace{\mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]}_{\text{ELBO}}
++ \underbrace{D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x))}_{\ge 0}""",
+        "q << posterior",
+    ),
+    (
+        "log-evidence is ELBO plus KL, bold letters",
+        r"""\log p(\mathbf{x}) = \mathbb{E}_{q(\mathbf{z}\mid\mathbf{x})}\left[
+\log\frac{p(\mathbf{x},\mathbf{z})}{q(\mathbf{z}\mid\mathbf{x})}\right]
++ D_{\mathrm{KL}}(q(\mathbf{z}\mid\mathbf{x})\,\|\,p(\mathbf{z}\mid\mathbf{x}))""",
+        "q << posterior",
+    ),
+    ("ELBO is a bound", r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
+    ("ELBO is a bound, bare law", r"\mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] \leq \log p(x)"),
+    ("ELBO is a bound, no braces", r"\mathbb E_q\big[\log p(x,z) - \log q(z|x)\big] \leqslant \log p(x)"),
+    ("ELBO is a bound, a dot for z", r"\mathbb{E}_{z\sim q(\cdot\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] \le \log p(x)"),
+    ("ELBO is a bound, draw below", r"\log p(x) \ge \underset{z\sim q(z\mid x)}{\mathbb{E}}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
+    ("ELBO is a bound of p(x) too", r"\mathrm{ELBO}(x) \le \log p(x) \le p(x) - 1 < p(x)", "", "ELBO"),
+    ("ELBO gap", r"\log p(x) - \mathrm{ELBO}(x) = D_\mathrm{KL}\left[q(z|x) \,\big\|\, p(z|x)\right]", "", "ELBO"),
+    ("ELBO is tight at the posterior", r"\mathrm{ELBO}(x) = \log p(x)", "q = posterior", "ELBO"),
+    (
+        "reconstruction minus KL",
+        r"""\begin{split}
+\mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]
+&= \mathbb{E}_{q(z\mid x)}[\log p(x\mid z)] + \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(z)}{q(z\mid x)}\right] \\[4pt]
+&= \mathbb{E}_{q(z\mid x)}[\log p(x\mid z)] - D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z))
+\end{split}""",
+    ),
+    (
+        "run of densities in a log",
+        r"\mathbb{E}_{q(z\mid x)}[\log p(x\mid z)p(z)] = \mathbb{E}_{q(z\mid x)}[\log p(x,z)]",
+        "q << prior",
+    ),
+    (
+        "Jensen",
+        r"""\log p(x) = \log \mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]
+\stackrel{\text{Jensen}}{\ge} \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]""",
+        "posterior << q",
+    ),
+    (
+        "Jensen without an assumption loses twice",
+        r"""\log p(x) \ge \log \mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]
+\ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]""",
+    ),
+    ("KL is not negative", r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) \ge 0, \quad \mathrm{KL}(p(z|x)\|q(z|x)) \ge 0"),
+    ("KL as an expectation", r"\mathbb{E}_q\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right] = D_{\mathrm{KL}}(q\,\|\,p(z\mid x))"),
+    ("KL as a sum", r"\mathrm{KL}\left(q(z\mid x)\,\|\,p(z)\right) = \sum_z q(z\mid x)\log\frac{q(z\mid x)}{p(z)}"),
+    ("KL with its sign", r"\mathbb{E}_{p(z\mid x)}\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right] = -\mathrm{KL}[p(z\mid x)\,\|\,q(z\mid x)]"),
+    ("cross-entropy", r"-\mathbb{E}_{q(z\mid x)}[\log p(z)] = \mathrm{H}(q(z\mid x)) + D_{\mathrm{KL}}(q(z\mid x)\|p(z))"),
+    ("a constant's expectation", r"\mathbb{E}_{q(z\mid x)}[\log p(x)] = \log p(x)"),
+    (
+        "mutual information",
+        r"""\begin{aligned}
+\mathbb{E}_{p(x,z)}\left[\log\frac{p(x,z)}{p(x)\,p(z)}\right] &= D_{\mathrm{KL}}(p(x,z)\,\|\,p(x)\,p(z)) \\
+&= \mathbb{E}_{p(x)}\left[D_{\mathrm{KL}}(p(z\mid x)\,\|\,p(z))\right] \ge 0
+\end{aligned}""",
+    ),
+    (
+        "mutual information from entropies",
+        r"\mathbb{E}_{p(x)}[\mathrm{KL}(p(z|x)\|p(z))] = \mathrm{H}(p(z)) - \mathbb{E}_{p(x)}[\mathrm{H}(p(z\mid x))]",
+    ),
+    (
+        "the KL terms of an aggregate",
+        r"""\mathbb{E}_{p(x)}[D_{\mathrm{KL}}(q(z\mid x)\|p(z))]
+= \mathbb{E}_{p(x)}[D_{\mathrm{KL}}(q(z\mid x)\|q(z))] + D_{\mathrm{KL}}(q(z)\|p(z))""",
+        "",
+        "q(z)",
+    ),
+    (
+        "chain rule of KL",
+        r"""D_{\mathrm{KL}}(p_\theta(x,z)\,\|\,p_{\theta'}(x,z)) = D_{\mathrm{KL}}(p_\theta(x)\,\|\,p_{\theta'}(x))
++ \mathbb{E}_{p_\theta(x)}[D_{\mathrm{KL}}(p_\theta(z\mid x)\,\|\,p_{\theta'}(z\mid x))]""",
+    ),
+    (
+        "data processing",
+        r"D_{\mathrm{KL}}(p_\theta(x)\,\|\,p_{\theta'}(x)) \le D_{\mathrm{KL}}(p_\theta(x,z)\,\|\,p_{\theta'}(x,z))",
+    ),
+    (
+        "a step of EM",
+        r"""\log p_{\theta'}(x) - \log p_\theta(x) \ge
+\mathbb{E}_{p_\theta(z\mid x)}[\log p_{\theta'}(x,z)] - \mathbb{E}_{p_\theta(z\mid x)}[\log p_\theta(x,z)]""",
+    ),
+    ("best point is a bound", r"\log p(x) \ge \max_z \log p(x,z), \quad \max_{z} p(z\mid x) \le 1"),
+    # ---- importance weights ----
+    ("mean of the weight", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)", "posterior << q"),
+    ("mean of the weight, at most", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] \le p(x)"),
+    (
+        "mean of the mean weight",
+        r"\mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\frac{1}{k}\sum_{j=1}^{k} w_j\right] = p(x)",
+        "posterior << q",
+        "w",
+    ),
+    ("two draws by name", r"\mathbb{E}_{z_1,z_2\sim q(z\mid x)}\left[\tfrac12(w_1+w_2)\right] = p(x)", "posterior << q", "w"),
+    (
+        "dots between draws",
+        r"\mathbb{E}_{z_1,\dots,z_k\sim q(z\mid x)}\left[\frac{1}{k}\sum_{j=1}^{k} w_j\right] = p(x)",
+        "posterior << q",
+        "w",
+    ),
+    ("product of weights", r"\mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\prod_{j=1}^k w_j\right] = p(x)^k", "posterior << q", "w"),
+    ("posterior ratio", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(z\mid x)}{q(z\mid x)}\right] = 1", "posterior << q"),
+    (
+        "variance of the weight",
+        r"\operatorname{Var}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = "
+        r"\mathbb{E}_{q(z\mid x)}\left[\left(\frac{p(x,z)}{q(z\mid x)}\right)^2\right] - p(x)^2",
+        "posterior << q",
+    ),
+    (
+        "variance of the mean weight",
+        r"\operatorname{Var}_{z_{1:k}\sim q(z\mid x)}\left[\frac1k\sum_{j=1}^k w_j\right]"
+        r" = \frac1k\mathrm{Var}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]",
+        "",
+        "w",
+    ),
+    (
+        "variance is chi-squared",
+        r"\operatorname{Var}_{q(z\mid x)}\left[\frac{p(z\mid x)}{q(z\mid x)}\right]"
+        r" = \chi^2\left(p(z\mid x)\,\|\,q(z\mid x)\right)",
+        "posterior << q",
+    ),
+    ("normalized weights", r"\tilde w_j := \frac{w_j}{\sum_{i=1}^k w_i}, \qquad \sum_{j=1}^k \tilde w_j = 1", "q << posterior", "w"),
+    ("all but one weight", r"\sum_{\substack{i=1\\ i\neq j}}^{k} w_i = \sum_{i=1}^k w_i - w_j", "", "w"),
+    ("the chain of bounds", r"\log p(x) \ge \mathcal{L}_{k+1}(x) \ge \mathcal{L}_k(x) \ge \mathcal{L}_1(x)", "", "L"),
+    ("the chain of bounds, defined in two steps", r"\mathcal L_1 \leq \mathcal L_k \leq \mathcal L_{k+1} \leq \log p(x)", "", "L of w"),
+    ("two draws are better", r"\mathcal{L}_2(x) \ge \mathcal{L}_1(x)", "", "L"),
+    ("one draw is the ELBO", r"\mathcal{L}_1(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]", "", "L"),
+    ("all bounds are tight at the posterior", r"\mathcal{L}_k(x) = \log p(x)", "q = posterior", "L"),
+    (
+        "mean of logs is below log of mean",
+        r"\mathcal{L}_k(x) \ge \mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\frac1k\sum_{j=1}^k"
+        r"\log\frac{p(x,z_j)}{q(z_j\mid x)}\right] = \mathcal{L}_1(x)",
+        "",
+        "L",
+    ),
+    ("pointwise for two weights", r"\log\left(\frac{w_1+w_2}{2}\right) \ge \tfrac12\log w_1 + \tfrac12\log w_2", "", "w"),
+    (
+        "subsets",
+        r"\frac1k\sum_{j=1}^k w_j = \mathbb{E}_{I\subseteq[k],\,|I|=m}\left[\frac1m\sum_{j\in I} w_j\right]",
+        "",
+        "w",
+    ),
+    (
+        "subsets and the log",
+        r"\log\frac1k\sum_{j=1}^k w_j \ge \mathbb{E}_{I\subset\{1,\dots,k\},\,|I|=m}\Biggl[\log\frac1m\sum_{j\in I} w_j\Biggr]",
+        "",
+        "w",
+    ),
+    # ---- plain analysis ----
+    ("binomials", r"\binom{k}{m} = \frac{k!}{m!\,(k-m)!}, \qquad \sum_{j=0}^k \binom{k}{j} = 2^k"),
+    ("sum of whole numbers", r"\sum_{j=1}^k j = \frac{k(k+1)}{2}"),
+    ("cases", r"\max(a,b) = \begin{cases} a & \text{if } a \ge b, \\ b & \text{otherwise.} \end{cases}"),
+    ("bars", r"|a+b| \le |a| + |b|, \quad \left|a\right| = \max\{a, -a\}"),
+    ("exponentials", r"1 + a \le e^a, \quad \exp(a+b) = \exp(a)\exp(b), \quad e^{a-b} = \frac{e^a}{e^b}"),
+    ("tanh", r"\tanh(a) = \frac{e^{a}-e^{-a}}{e^{a}+e^{-a}} < 1"),
+)
+LATENT_WRONG = of(
+    "latent",
+    ("product rule with the wrong conditional", r"p(x,z) = p(x)\,p(x\mid z)"),
+    ("Bayes without the evidence", r"p(z\mid x) = p(x\mid z)\,p(z)"),
+    ("Bayes upside down", r"p(z\mid x) = \frac{p(x)}{p(x\mid z)\,p(z)}"),
+    ("marginal under q", r"p(x) = \mathbb{E}_{q(z\mid x)}[p(x\mid z)]"),
+    ("marginal of the posterior", r"p(x) = \sum_z p(z\mid x)"),
+    ("needs q << posterior", r"\log p(x) = \mathbb{E}_{q(z|x)}\left[\log\frac{p(x,z)}{q(z|x)}\right] + \mathrm{KL}(q(z|x)\|p(z|x))"),
+    ("needs posterior << q", r"\log p(x) = \log\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]"),
+    (
+        "KL subtracted",
+        r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] - D_{\mathrm{KL}}(q(z\mid x)\|p(z\mid x))",
+        "positive",
+    ),
+    (
+        "KL's order swapped",
+        r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] + D_{\mathrm{KL}}(p(z\mid x)\|q(z\mid x))",
+        "positive",
+    ),
+    (
+        "KL to the prior",
+        r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] + D_{\mathrm{KL}}(q(z\mid x)\|p(z))",
+        "positive",
+    ),
+    ("KL is symmetric", r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) = D_{\mathrm{KL}}(p(z\mid x)\,\|\,q(z\mid x))", "positive"),
+    ("KL is positive", r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) > 0"),
+    ("KL is zero", r"\mathrm{KL}\left[q(z\mid x)\,\|\,p(z\mid x)\right] = 0"),
+    ("KL's ratio inverted", r"D_{\mathrm{KL}}(q(z\mid x)\|p(z)) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(z)}{q(z\mid x)}\right]", "positive"),
+    ("KL's expectation under the other law", r"D_{\mathrm{KL}}(q(z\mid x)\|p(z)) = \mathbb{E}_{p(z)}\left[\log\frac{q(z\mid x)}{p(z)}\right]", "positive"),
+    ("ELBO is an upper bound", r"\log p(x) \le \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
+    ("ELBO is a strict bound", r"\mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] < \log p(x)"),
+    ("ELBO is always tight", r"\mathrm{ELBO}(x) = \log p(x)", "positive", "ELBO"),
+    ("ELBO bounds the posterior", r"\mathrm{ELBO}(x) \le \log p(z\mid x)", "", "ELBO"),
+    ("ELBO with the conditional", r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x\mid z)}{q(z\mid x)}\right]"),
+    ("ELBO over the posterior", r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{p(z\mid x)}\right] + D_{\mathrm{KL}}(q(z\mid x)\|p(z))", "positive"),
+    (
+        "reconstruction plus KL",
+        r"\mathrm{ELBO}(x) = \mathbb{E}_{q(z|x)}[\log p(x|z)] + D_{\mathrm{KL}}(q(z|x)\|p(z))",
+        "positive",
+        "ELBO",
+    ),
+    (
+        "reconstruction minus KL swapped",
+        r"\mathrm{ELBO}(x) = \mathbb{E}_{q(z|x)}[\log p(x|z)] - D_{\mathrm{KL}}(p(z)\|q(z|x))",
+        "positive",
+        "ELBO",
+    ),
+    ("Jensen reversed", r"\log\mathbb{E}_{q}\left[\frac{p(x,z)}{q(z\mid x)}\right] \le \mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
+    ("Jensen as an equality", r"\log\mathbb{E}_{q}\left[\frac{p(x,z)}{q(z\mid x)}\right] = \mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]", "positive"),
+    ("mean of the weight needs support", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)"),
+    ("weight upside down", r"\mathbb{E}_{q(z\mid x)}\left[\frac{q(z\mid x)}{p(x,z)}\right] = p(x)", "positive"),
+    ("weight under p", r"\mathbb{E}_{p(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)", "positive"),
+    (
+        "expectation over z where one over subsets belongs",
+        r"\mathbb{E}_{z_{1:m}\sim q(z\mid x)}\left[\frac1m\sum_{j=1}^m w_j\right] = \frac1k\sum_{j=1}^k w_j",
+        "positive",
+        "w",
+    ),
+    ("the mean weight is the evidence", r"\frac1k\sum_{j=1}^k w_j = p(x)", "positive", "w"),
+    (
+        "subset with the other size",
+        r"\frac1k\sum_{j=1}^k w_j = \mathbb{E}_{I\subseteq[k],\,|I|=m}\left[\frac1k\sum_{j\in I} w_j\right]",
+        "",
+        "w",
+    ),
+    (
+        "subsets and the log, reversed",
+        r"\log\frac1k\sum_{j=1}^k w_j \le \mathbb{E}_{I\subseteq[k],\,|I|=m}\left[\log\frac1m\sum_{j\in I} w_j\right]",
+        "positive",
+        "w",
+    ),
+    ("the bounds are strict", r"\log p(x) > \mathcal{L}_k(x)", "", "L"),
+    ("the bounds rise strictly", r"\mathcal{L}_{k+1}(x) > \mathcal{L}_k(x)", "", "L"),
+    ("the bounds fall", r"\mathcal{L}_{k+1}(x) \le \mathcal{L}_k(x)", "", "L"),
+    ("two draws suffice", r"\mathcal{L}_2(x) = \log p(x)", "positive", "L"),
+    ("two draws are no better", r"\mathcal{L}_2(x) = \mathcal{L}_1(x)", "positive", "L"),
+    (
+        "mean of logs for log of mean",
+        r"\mathcal{L}_k(x) = \mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\frac1k\sum_{j=1}^k\log\frac{p(x,z_j)}{q(z_j\mid x)}\right]",
+        "positive",
+        "L",
+    ),
+    (
+        "log of the sum for log of the mean",
+        r"\mathcal{L}_k(x) = \mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\log\sum_{j=1}^k\frac{p(x,z_j)}{q(z_j\mid x)}\right]",
+        "positive",
+        "L",
+    ),
+    (
+        "the last step strict",
+        r"""\log p(x) \ge \mathcal{L}_{k}(x)
+> \mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\log\frac1k\sum_{j=1}^k\frac{p(x,z_j)}{q(z_j\mid x)}\right]""",
+        "",
+        "L",
+    ),
+    (
+        "variance without the first moment squared",
+        r"\operatorname{Var}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = "
+        r"\mathbb{E}_{q(z\mid x)}\left[\left(\frac{p(x,z)}{q(z\mid x)}\right)^2\right] - p(x)",
+        "positive",
+    ),
+    (
+        "variance of the mean weight does not fall",
+        r"\operatorname{Var}_{z_{1:k}\sim q(z\mid x)}\left[\frac1k\sum_{j=1}^k w_j\right]"
+        r" = \operatorname{Var}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]",
+        "positive",
+        "w",
+    ),
+    ("normalized weights need a weight", r"\sum_{j=1}^k \frac{w_j}{\sum_{i=1}^k w_i} = 1", "", "w"),
+    ("second draw does not matter", r"w_1 = w_2", "positive", "w"),
+    ("mutual information of a product", r"\mathbb{E}_{p(x,z)}\left[\log\frac{p(x,z)}{p(x)\,p(z)}\right] = 0", "positive"),
+    ("conditional entropy is larger", r"\mathbb{E}_{p(x)}[\mathrm{H}(p(z\mid x))] \ge \mathrm{H}(p(z))", "positive"),
+    (
+        "the aggregate's KL is all of it",
+        r"\mathbb{E}_{p(x)}[D_{\mathrm{KL}}(q(z\mid x)\|p(z))] = D_{\mathrm{KL}}(q(z)\|p(z))",
+        "positive",
+        "q(z)",
+    ),
+    (
+        "a step of EM that goes up",
+        r"""\log p_{\theta'}(x) - \log p_\theta(x) \le
+\mathbb{E}_{p_\theta(z\mid x)}[\log p_{\theta'}(x,z)] - \mathbb{E}_{p_\theta(z\mid x)}[\log p_\theta(x,z)]""",
+        "positive",
+    ),
+    ("only one of several claims is wrong", r"p(x) \le 1, \qquad p(x) < 1"),
+    ("only the last of a chain is wrong", r"p(x,z) = p(z)p(x\mid z) \le p(z) \le p(x)"),
+    ("laws with other parameters", r"p_\theta(x) = p_{\theta'}(x)"),
+    ("sum of whole numbers, one short", r"\sum_{j=1}^{k} j = \frac{k(k-1)}{2}"),
+    ("the tangent is below strictly", r"1 + a < e^a"),
+    ("infinity minus infinity", r"\infty - \infty = 0"),
+    ("undefined equals itself", r"\log(-1) = \log(-1)"),
+    ("cases the wrong way", r"\max(a,b) = \begin{cases} b & a \ge b \\ a & \text{otherwise} \end{cases}"),
+)
+DENSITIES_RIGHT = of(
+    "two-densities",
+    ("value", r"V(D) = \mathbb{E}_{f_1(x)}[\log D(x)] + \mathbb{E}_{f_0(x)}[\log(1-D(x))]"),
+    ("value with draws", r"V(D) = \mathbb{E}_{x\sim f_1}\big[\log D(x)\big] + \mathbb{E}_{x\sim f_0}\big[\log(1-D(x))\big]"),
+    ("value as a sum", r"V(D) = \sum_x \left(f_1(x)\log D(x) + f_0(x)\log\left(1-D(x)\right)\right)"),
+    ("value of p", r"V(D) = \int p_1(x)\log D(x)\,\mathrm dx + \int p_0(x)\log(1-D(x))\,\mathrm dx"),
+    ("best discriminator", r"D^*(x) = \frac{f_1(x)}{f_0(x)+f_1(x)}"),
+    ("best discriminator, star in braces", r"D^{*}(x) = f_1(x)/(f_1(x)+f_0(x))"),
+    ("best discriminator, star", r"D^\star(x) = \left(1 + \frac{f_0(x)}{f_1(x)}\right)^{-1}", "f_1 > 0"),
+    ("best value is largest", r"V(D) \le V(D^*) \le 0"),
+    ("JSD", r"\mathrm{JSD}(f_0,f_1) = \tfrac12 D_{\mathrm{KL}}\left(f_0\,\|\,\tfrac12(f_0+f_1)\right) + \tfrac12 D_{\mathrm{KL}}\left(f_1\,\|\,\tfrac12(f_0+f_1)\right)"),
+    ("JSD with a named mixture", r"D_{\mathrm{JS}}(f_0\|f_1) = \frac{1}{2}\mathrm{KL}(f_0\|m) + \frac{1}{2}\mathrm{KL}(f_1\|m)", "", "m"),
+    (
+        "JSD from entropies",
+        r"\mathrm{JSD}(f_0,f_1) = \mathrm{H}\left(\tfrac12(f_0+f_1)\right) - \tfrac12\mathrm{H}(f_0) - \tfrac12\mathrm{H}(f_1)",
+    ),
+    ("JSD is bounded", r"0 \le \mathrm{JSD}(f_0, f_1) \le \log 2"),
+    ("JSD is symmetric", r"\mathrm{JSD}(f_0,f_1) = \mathrm{JSD}(f_1,f_0)"),
+    ("JSD from the best value", r"\mathrm{JSD}(f_0, f_1) = \log 2 + \frac12 V(D^*)"),
+    ("best value from JSD", r"V(D^*) = -\log 4 + 2\,\mathrm{JSD}(f_0, f_1) = 2\,\mathrm{JSD}(f_0\,\|\,f_1) - 2\log 2"),
+    ("any discriminator bounds JSD", r"\log 2 + \frac{V(D)}{2} \le \mathrm{JSD}(f_0,f_1)"),
+    (
+        "the gap of a discriminator",
+        r"""\begin{aligned}
+\mathrm{JSD}(f_0,f_1) - \log 2 - \tfrac12 V(D) = \mathbb{E}_{x\sim\frac12(f_0+f_1)}\Big[
+&D^*(x)\log\frac{D^*(x)}{D(x)} \\
+&+ (1-D^*(x))\log\frac{1-D^*(x)}{1-D(x)}\Big]
+\end{aligned}""",
+    ),
+    ("density ratio", r"\frac{f_1(x)}{f_0(x)} = \frac{D^*(x)}{1-D^*(x)}"),
+    ("density from the other", r"f_1(x) = f_0(x)\,\frac{D^*(x)}{1-D^*(x)}", "f_0 > 0"),
+    ("KL to the mixture", r"D_{\mathrm{KL}}\left(f_0\,\|\,\tfrac{1}{2}(f_0+f_1)\right) = \mathbb{E}_{x\sim f_0}[\log(2(1-D^*(x)))]"),
+    (
+        "cost that does not saturate",
+        r"-\mathbb{E}_{x\sim f_0}[\log D^*(x)] = \mathrm{KL}(f_0\|f_1) - \mathrm{KL}\left(f_0\,\Big\|\,\frac{f_0+f_1}{2}\right) + \log 2",
+    ),
+    ("total variation", r"D_{\mathrm{TV}}(f_0,f_1) = \frac12\sum_x \left|f_0(x)-f_1(x)\right|"),
+    ("Pinsker", r"D_{TV}(f_0,f_1) \le \sqrt{\tfrac12 D_{KL}(f_0\|f_1)}"),
+    ("JSD and total variation", r"\tfrac12 D_{TV}(f_0,f_1)^2 \le \mathrm{JSD}(f_0,f_1) \le D_{TV}(f_0,f_1)\log 2"),
+    ("KL and chi-squared", r"D_{KL}(f_0\|f_1) \le \log(1+D_{\chi^2}(f_0\|f_1)) \le D_{\chi^2}(f_0\|f_1)"),
+    ("change of measure", r"\mathbb{E}_{x\sim f_1}\left[\frac{f_0(x)}{f_1(x)}\,g(x)\right] = \mathbb{E}_{x\sim f_0}[g(x)]", "f_0 << f_1"),
+    ("value of a guess", r"\log 2 + \tfrac12 V(D) \le \mathrm{JSD}(f_0,f_1) = \log 2 + \tfrac12 V(D^*)"),
+)
+DENSITIES_WRONG = of(
+    "two-densities",
+    ("value with the labels swapped", r"V(D) = \mathbb{E}_{f_0(x)}[\log D(x)] + \mathbb{E}_{f_1(x)}[\log(1-D(x))]", "positive"),
+    ("value with log D twice", r"V(D) = \mathbb{E}_{f_1(x)}[\log D(x)] + \mathbb{E}_{f_0(x)}[\log D(x)]"),
+    ("best discriminator of the other law", r"D^*(x) = \frac{f_0(x)}{f_0(x)+f_1(x)}"),
+    ("best discriminator is a half", r"D^*(x) = \frac12"),
+    ("JSD without the halves", r"\mathrm{JSD}(f_0,f_1) = D_{\mathrm{KL}}\left(f_0\|\tfrac12(f_0+f_1)\right) + D_{\mathrm{KL}}\left(f_1\|\tfrac12(f_0+f_1)\right)"),
+    ("JSD to the sum", r"\mathrm{JSD}(f_0,f_1) = \tfrac12\mathrm{KL}(f_0\|f_0+f_1) + \tfrac12\mathrm{KL}(f_1\|f_0+f_1)"),
+    ("JSD is the mean of both KL", r"\mathrm{JSD}(f_0,f_1) = \tfrac12\mathrm{KL}(f_0\|f_1) + \tfrac12\mathrm{KL}(f_1\|f_0)", "positive"),
+    ("JSD with its arguments swapped", r"\mathrm{JSD}(f_0,f_1) = \tfrac12 D_{KL}\left(\tfrac12(f_0+f_1)\|f_0\right) + \tfrac12 D_{KL}\left(\tfrac12(f_0+f_1)\|f_1\right)", "positive"),
+    ("best value with one JSD", r"V(D^*) = -\log 4 + \mathrm{JSD}(f_0,f_1)"),
+    ("best value with log 2", r"V(D^*) = -\log 2 + 2\,\mathrm{JSD}(f_0,f_1)"),
+    ("JSD with a whole value", r"\mathrm{JSD}(f_0,f_1) = \log 2 + V(D^*)"),
+    ("any discriminator bounds JSD from above", r"\log 2 + \frac{V(D)}{2} \ge \mathrm{JSD}(f_0,f_1)"),
+    ("any discriminator gives JSD", r"\log 2 + \tfrac12 V(D) = \mathrm{JSD}(f_0,f_1)", "positive"),
+    ("JSD is below log 2", r"\mathrm{JSD}(f_0,f_1) < \log 2"),
+    ("JSD can be infinite", r"\mathrm{JSD}(f_0,f_1) \ge D_{KL}(f_0\|f_1)"),
+    ("needs f_0 > 0", r"f_1(x) = f_0(x)\,\frac{D^*(x)}{1-D^*(x)}"),
+    ("density ratio inverted", r"f_1(x) = f_0(x)\,\frac{1-D^*(x)}{D^*(x)}", "positive"),
+    ("density ratio without the odds", r"\frac{f_1(x)}{f_0(x)} = D^*(x)", "positive"),
+    ("KL swapped", r"\mathrm{KL}(f_0\|f_1) = \mathrm{KL}(f_1\|f_0)", "positive"),
+    ("total variation without the half", r"D_{TV}(f_0,f_1) = \sum_x |f_0(x)-f_1(x)|"),
+    ("Pinsker without the half", r"D_{TV}(f_0,f_1)^2 \le \tfrac14 D_{KL}(f_0\|f_1)"),
+    ("change of measure needs support", r"\mathbb{E}_{x\sim f_1}\left[\frac{f_0(x)}{f_1(x)}\,g(x)\right] = \mathbb{E}_{x\sim f_0}[g(x)]"),
+)
+DETERMINANT = r"\left|\det\frac{\partial F(u)}{\partial u}\right|"
+BIJECTION_RIGHT = of(
+    "bijection",
+    ("KL is invariant", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F^{-1}(X)}\,\|\,P_U)"),
+    ("KL is invariant, densities", r"D_{KL}\left[p_X \Vert p_{F(U)}\right] = D_{KL}\left[p_{F^{-1}(X)} \Vert p_U\right]"),
+    ("reverse KL is invariant", r"\mathrm{KL}(P_{F(U)}\|P_X) = \mathrm{KL}\bigl(P_U\,\big\|\,P_{F^{-1}(X)}\bigr)"),
+    ("density of F(U) at F(u)", rf"p_{{F(U)}}(F(u)) = p_U(u)\,{DETERMINANT}^{{-1}}"),
+    ("density of F(U), fraction", rf"p_{{F(U)}}(F(u)) = \frac{{p_U(u)}}{{{DETERMINANT}}}"),
+    ("density of F(U) at x", r"p_{F(U)}(x) = p_U(F^{-1}(x))\left|\det\frac{\partial F^{-1}(x)}{\partial x}\right|"),
+    ("density of the inverse", r"p_{F^{-1}(X)}(u) = p_X(F(u))\,\lvert\det J_F(u)\rvert"),
+    ("log-density", r"\log p_{F(U)}(F(u)) = \log p_U(u) - \log\left|\det J_F(u)\right|"),
+    ("determinants of inverse maps", r"\left|\det\frac{\partial F^{-1}(x)}{\partial x}\right| = |\det J_F(F^{-1}(x))|^{-1}"),
+    ("inverse", r"F(F^{-1}(x)) = x, \qquad F^{-1}(F(u)) = u"),
+    ("law of the unconscious statistician", r"\mathbb{E}_{x\sim p_{F(U)}}[g(x)] = \mathbb{E}_{u\sim p_U}[g(F(u))]"),
+    ("law of the unconscious statistician, random variables", r"\mathbb{E}_{x\sim P_{F(U)}(x)}[g(x)] = \mathbb{E}_{U}[g(F(U))]"),
+    ("forward KL", r"D_{\mathrm{KL}}(P_X\|P_{F(U)}) = \mathbb{E}_{X}[\log p_X(X) - \log p_{F(U)}(X)]"),
+    (
+        "reverse KL needs no inverse",
+        rf"D_{{\mathrm{{KL}}}}(P_{{F(U)}}\|P_X) = \mathbb{{E}}_{{u\sim p_U(u)}}\left[\log p_U(u) - \log{DETERMINANT} - \log p_X(F(u))\right]",
+    ),
+    (
+        "the submitted proof, repaired",
+        rf"""\begin{{aligned}}
+D_{{\mathrm{{KL}}}}(P_X\,\|\,P_{{F(U)}})
+&= \int p_X(x)\log\frac{{p_X(x)}}{{p_{{F(U)}}(x)}}\,\mathrm dx \\
+&= \int p_X(F(u))\,{DETERMINANT}\log\frac{{p_X(F(u))}}{{p_{{F(U)}}(F(u))}}\,\mathrm du && \text{{substitute}} \\
+&= \int p_{{F^{{-1}}(X)}}(u)\log\frac{{p_{{F^{{-1}}(X)}}(u)}}{{p_U(u)}}\,\mathrm du
+= D_{{\mathrm{{KL}}}}(P_{{F^{{-1}}(X)}}\,\|\,P_U)
+\end{{aligned}}""",
+    ),
+    ("total mass", r"\int p_{F(U)}(x)\,dx = 1"),
+    ("masses of a permutation", r"\sum_x \left|p_{F(U)}(x) - p_U(F^{-1}(x))\right| = 0"),
+)
+BIJECTION_WRONG = of(
+    "bijection",
+    ("KL swapped", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_U\,\|\,P_{F^{-1}(X)})", "positive"),
+    ("forward is reverse", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F(U)}\,\|\,P_X)", "positive"),
+    ("without F", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F^{-1}(X)}\,\|\,P_{F^{-1}(X)})", "positive"),
+    ("missing determinant", r"p_{F(U)}(F(u)) = p_U(u)"),
+    ("missing determinant at x", r"p_{F(U)}(x) = p_U(F^{-1}(x))"),
+    ("determinant inverted", rf"p_{{F(U)}}(F(u)) = p_U(u)\,{DETERMINANT}"),
+    ("determinant inverted at x", r"p_{F^{-1}(X)}(u) = p_X(F(u))\left|\det J_F(u)\right|^{-1}"),
+    ("determinant without bars", r"p_{F^{-1}(X)}(u) = p_X(F(u))\,\det J_F(u)"),
+    ("log-density with a plus", r"\log p_{F(U)}(F(u)) = \log p_U(u) + \log\left|\det J_F(u)\right|"),
+    (
+        "determinant inside the expectation",
+        rf"""D_{{\mathrm{{KL}}}}(P_X\|P_{{F(U)}}) = \mathbb{{E}}_{{u\sim P_{{F^{{-1}}(X)}}(u)}}\left[{DETERMINANT}
+\log\frac{{p_X(F(u))}}{{p_{{F(U)}}(F(u))}}\right]""",
+    ),
+    (
+        "reverse KL with the determinant added",
+        rf"D_{{\mathrm{{KL}}}}(P_{{F(U)}}\|P_X) = \mathbb{{E}}_{{u\sim p_U(u)}}\left[\log p_U(u) + \log{DETERMINANT} - \log p_X(F(u))\right]",
+    ),
+    ("the wrong base", r"\mathbb{E}_{x\sim p_X}[g(x)] = \mathbb{E}_{u\sim p_U}[g(F(u))]"),
+    ("needs a bijection's density", r"\int p_X(F(u))\,du = 1"),
+)
+GAUSSIAN_RIGHT = of(
+    "linear-gaussian",
+    ("marginal", r"p(x) = \int p(x\mid z)\,p(z)\,\mathrm dz = \int_{-\infty}^{\infty} p(x,z)\,dz"),
+    ("Bayes", r"p(z\mid x) = \frac{p(x\mid z)p(z)}{\int p(x\mid z')p(z')\,\mathrm dz'}"),
+    (
+        "log-evidence is ELBO plus KL",
+        r"\log p_\theta(x) = \mathbb{E}_{q_\phi(z\mid x)}\left[\log\frac{p_\theta(x,z)}{q_\phi(z\mid x)}\right] + D_{KL}(q_\phi(z|x)\|p_\theta(z|x))",
+    ),
+    ("reconstruction minus KL", r"\log p(x) \ge \int q(z\mid x)\log p(x\mid z)\,dz - \mathrm{KL}[q(z\mid x)\|p(z)]"),
+    ("two draws are better", r"\log p(x) \ge \mathcal{L}_2(x) \ge \mathcal{L}_1(x)", "", "L"),
+    ("mean of the weight", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)"),
+)
+GAUSSIAN_WRONG = of(
+    "linear-gaussian",
+    ("a free z under an integral", r"p(x) = \int p(x\mid z')\,p(z)\,\mathrm dz'"),
+    ("KL swapped", r"D_{KL}(q(z|x)\|p(z|x)) = D_{KL}(p(z|x)\|q(z|x))"),
+    ("reconstruction plus KL", r"\log p(x) \ge \int q(z\mid x)\log p(x\mid z)\,dz + \mathrm{KL}[q(z\mid x)\|p(z)]"),
+    ("two draws are strictly better", r"\mathcal{L}_2(x) > \mathcal{L}_1(x)", "", "L"),
+    ("density is at most 1", r"\log p(z\mid x) \le -1"),
+)
+EMBEDDINGS_RIGHT = of(
+    "embeddings",
+    ("similarity", r"\mathrm{sim}(z_i,z_j) = \frac{z_i^\top z_j}{\lVert z_i\rVert\,\lVert z_j\rVert} = \mathrm{sim}(z_j,z_i)"),
+    ("similarity with a slash", r"\mathrm{sim}(z_i, z_j) = z_i^{\top} z_j / (\|z_i\| \|z_j\|)"),
+    ("distance on the sphere", r"\left\|z_i - z_j\right\|^2 = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
+    (
+        "loss as log-sum-exp",
+        r"\ell_{i,j} = -\frac{\mathrm{sim}(z_i,z_j)}{\tau} + \log\sum_{\substack{k=1\\k\neq i}}^{2N}\exp(\mathrm{sim}(z_i,z_k)/\tau)",
+        "",
+        "ell",
+    ),
+    (
+        "loss as the paper writes it",
+        r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}{\sum_{k=1}^{2N}\mathbb{1}_{[k\neq i]}\exp(\mathrm{sim}(z_i,z_k)/\tau)}",
+        "",
+        "ell",
+    ),
+    ("chances add to one", r"\sum_{j=1}^{2N}\mathbf{1}[j\neq i]\,\exp(-\ell_{i,j}) = 1", "", "ell"),
+    ("collapsed", r"\ell_{1,2} = \log(2N-1)", "collapsed", "ell"),
+    ("not negative", r"\ell_{2n-1,2n} \ge 0", "", "ell"),
+    (
+        "mean over both orders",
+        r"\mathcal{L} := \frac{1}{2N}\sum_{n=1}^{N}[\ell_{2n-1,2n}+\ell_{2n,2n-1}], \qquad \mathcal{L} \ge 0",
+        "",
+        "ell",
+    ),
+)
+EMBEDDINGS_WRONG = of(
+    "embeddings",
+    (
+        "loss with the view itself",
+        r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}{\sum_{k=1}^{2N}\exp(\mathrm{sim}(z_i,z_k)/\tau)}",
+        "",
+        "ell",
+    ),
+    (
+        "loss without a temperature",
+        r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j))}{\sum_{k=1}^{2N}\mathbf 1[k\neq i]\exp(\mathrm{sim}(z_i,z_k))}",
+        "",
+        "ell",
+    ),
+    ("loss is symmetric", r"\ell_{i,j} = \ell_{j,i}", "", "ell"),
+    ("collapsed among 2N", r"\ell_{1,2} = \log(2N)", "collapsed", "ell"),
+    ("collapsed among N", r"\ell_{1,2} = \log N", "collapsed", "ell"),
+    ("positive", r"\ell_{2n-1,2n} > 0", "", "ell"),
+    ("distance without the root", r"\lVert z_i - z_j\rVert = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
+)
+OFFSETS_RIGHT = of(
+    "offsets",
+    ("masks", r"B = A \cup \{(0,0)\}, \quad |A| = 4, \quad |B| = 5"),
+    ("masks by members", r"A = \{(-1,-1),(-1,0),(-1,1),(0,-1)\}"),
+    ("sizes of two layers", r"|A\oplus A| = 9, \quad |A\oplus B| = |B\oplus A| = 11, \quad |B\oplus B| = 12"),
+    ("order of sets does not matter", r"M_1\oplus M_2 = M_2\oplus M_1"),
+    ("leak", r"(0,0) \in B\oplus B, \qquad (0,0)\notin A\oplus B, \qquad (0,0)\notin A\oplus A"),
+    ("receptive field in the interior", r"R_o = o + M_2\oplus M_1", "interior"),
+    ("sum of sets by members", r"M_1\oplus M_2 = \{a+b : a\in M_1,\ b\in M_2\}"),
+    ("blind spot of an output", r"m(W,r,c) = \sum_{t=1}^{r-1}\max(0, W-c-t)"),
+    ("blind spot of a map", r"\sum_{r=1}^{n}\sum_{c=1}^{n} m(n,r,c) = \frac{n(n-1)(n-2)(3n-1)}{24}"),
+)
+OFFSETS_WRONG = of(
+    "offsets",
+    ("sizes multiply", r"|A\oplus A| = |A|^2"),
+    ("sizes of two layers, one short", r"|A\oplus A| = 8"),
+    ("A and B see what B and B see", r"A\oplus B = B\oplus B"),
+    ("one layer sees it all", r"R_o = o + M_1", "interior"),
+    ("receptive field at the border", r"R_o = o + M_2\oplus M_1"),
+    ("no leak", r"(0,0)\notin B\oplus B"),
+    ("blind spot one too wide", r"m(W,r,c) = \sum_{t=1}^{r-1}\max(0, W-c-t+1)"),
+    ("blind spot twice", r"\sum_{r=1}^{n}\sum_{c=1}^{n} m(n,r,c) = \frac{n(n-1)(n-2)(3n-1)}{12}"),
+)
+RIGHT = [*LATENT_RIGHT, *DENSITIES_RIGHT, *BIJECTION_RIGHT, *GAUSSIAN_RIGHT, *EMBEDDINGS_RIGHT, *OFFSETS_RIGHT]
+WRONG = [*LATENT_WRONG, *DENSITIES_WRONG, *BIJECTION_WRONG, *GAUSSIAN_WRONG, *EMBEDDINGS_WRONG, *OFFSETS_WRONG]
+
+
+@pytest.mark.parametrize("claim", known(RIGHT))
+def test_a_right_formula_is_checked(claim):
+    record = check(claim.latex, claim.model, claim.assume, claim.given)
+    assert record.status == "checked", record.message or record.counterexample
+    assert record.ok
+    assert record.instances >= (200 if claim.model in ("latent", "two-densities", "embeddings", "offsets") else 5)
+    assert not set(record.idle) & set(record.assume)
+
+
+@pytest.mark.parametrize("claim", known(WRONG))
+def test_a_wrong_formula_is_refuted(claim):
+    record = check(claim.latex, claim.model, claim.assume, claim.given)
+    assert record.status == "refuted", record.message
+    assert not record.ok
+    found = record.counterexample
+    assert found.left
+    assert found.right
+    assert "nan" not in f"{found.instance} {found.left} {found.right}"
+
+
+# ---- text that must be an error ----
+
+ERRORS = {  # formula: column of the error, and words of its message
+    "unclosed brace": (r"p(x) = \frac{1}{2", 16, ["'{'", "not closed"]),
+    "brace that closes nothing": (r"p(x)} = 1", 5, ["'}'"]),
+    "unclosed bracket": (r"p(x = 1", 5, ["')'", "'='"]),
+    "unclosed square bracket": (r"\mathbb{E}_{p(z)}[p(x\mid z) = 1", 30, ["']'", "'='"]),
+    "brackets of two kinds": (r"2(a+b] = 1", 6, ["')'", "']'"]),
+    "truncated after a sign": (r"p(x) =", 7, ["the end"]),
+    "truncated in an operator": (r"p(x) = \sum_z", 14, ["the end", r"\sum"]),
+    "truncated in a fraction": (r"p(x) = \frac{1}", 16, ["the end"]),
+    "truncated after a function": (r"a = \log", 9, ["the end"]),
+    "begins with a sign": (r"= p(x)", 1, ["expression", "'='"]),
+    "two signs": (r"a = = b", 5, ["expression", "'='"]),
+    "no sign": (r"p(x)\,p(z\mid x)", 1, ["relation"]),
+    "nothing": ("  ", 3, ["a formula", "the end"]),
+    "only text": (r"\text{trivial}", 15, ["a formula", "the end"]),
+    "unknown letter": (r"p(x) = s", 8, ["s", "latent"]),
+    "unknown greek letter": (r"\gamma = 1", 1, [r"\gamma", "latent"]),
+    "unknown law": (r"r(x) = 1", 1, ["r", "latent"]),
+    "unknown function": (r"p(x) = f(x)", 8, ["f", "latent"]),
+    "law of the wrong variables": (r"q(x\mid z) = 1", 1, ["q(z|x)", "q(x | z)"]),
+    "unknown word": (r"\mathrm{blub}(x) = 1", 1, ["blub"]),
+    "unknown command": (r"a = \blub{b}", 5, [r"\blub"]),
+    "unknown environment": ("\\begin{tikzpicture}\na = b\n\\end{tikzpicture}", 1, ["tikzpicture"]),
+    "environment not closed": ("\\begin{aligned}\na = a", 1, ["aligned"]),
+    "environment closed by another": (r"\begin{aligned} a = a \end{gathered}", 23, ["gathered"]),
+    "reason without text": (r"\begin{aligned} a &= a && algebra \end{aligned}", 27, [r"\text"]),
+    "log and a dot": (r"\log a\,b\cdot c = 1", 8, ["brackets", r"\log"]),
+    "log and a slash": (r"\log a/b = 1", 7, ["brackets", r"\log"]),
+    "log and a product": (r"\log a b = 1", 8, ["brackets", r"\log"]),
+    "log of a product of logs": (r"\log p(x)\,\log q(z\mid x) = 1", 12, ["brackets", r"\log"]),
+    "log of a negative": (r"\log -a = 1", 1, ["brackets", r"\log"]),
+    "log and a power of a bracket": (r"\log (a)^2 = 1", 9, ["power"]),
+    "power of a log": (r"\log^2 a = 1", 5, ["power"]),
+    "slash and a product": (r"a/bc = 1", 2, [r"\frac"]),
+    "two slashes": (r"a/b/c = 1", 2, [r"\frac"]),
+    "slash and a dot": (r"a/b\cdot c = 1", 2, [r"\frac"]),
+    "expectation without brackets": (r"\mathbb{E}_{q(z\mid x)} \log p(x,z) = 1", 25, ["brackets"]),
+    "expectation without a law": (r"\mathbb{E}[p(x)] = 1", 1, ["law"]),
+    "variance without brackets": (r"\operatorname{Var}_{q} a = 1", 24, ["brackets"]),
+    "divergence of one law": (r"D_{\mathrm{KL}}(q(z\mid x)) = 1", 16, ["two laws"]),
+    "divergence of different variables": (r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(x)) = 1", 32, ["same variables"]),
+    "divergence of what is no law": (r"D_{\mathrm{KL}}(a\,\|\,b) = 1", 17, ["law"]),
+    "approximately": (r"p(x) \approx 1", 6, [r"\approx", "test"]),
+    "limit": (r"a \to b", 3, [r"\to", "test"]),
+    "limit of a sequence": (r"\lim_{k\to\infty} a = a", 1, [r"\lim", "test"]),
+    "dots": (r"a = a + \dots + a", 9, [r"\dots", "test"]),
+    "proportional": (r"p(z\mid x) \propto p(x,z)", 12, [r"\propto", "test"]),
+    "plus or minus": (r"a = \pm b", 5, [r"\pm", "test"]),
+    "plus or minus between": (r"a \pm b = a", 3, [r"\pm", "test"]),
+    "drawn from a law": (r"z \sim q(z\mid x)", 3, [r"\sim", "test"]),
+    "implies": (r"a = b \implies b = a", 7, [r"\implies", "test"]),
+    "sum without bounds": (r"\sum_{j=1} j = 1", 7, ["upper"]),
+    "sum without a lower bound": (r"\sum_j^k j = 1", 6, ["lower"]),
+    "sum without a body": (r"\sum_{j=1}^k = 1", 14, [r"\sum"]),
+    "integral without a differential": (r"\int p(x,z) = p(x)", 13, [r"\mathrm dz"]),
+    "function between factors": (r"\max a = 1", 6, ["brackets"]),
+    "determinant of a number": (r"\det a = 1", 1, ["derivative"]),
+    "law redefined": (r"p(x) := 1", 1, ["latent", "redefined"]),
+    "conditional law redefined": (r"q(z\mid x) := p(z)", 1, ["latent", "redefined"]),
+    "variable redefined": (r"x := 1", 1, ["latent", "redefined"]),
+    "definition of what is no name": (r"1 := 2", 1, ["name"]),
+    "definition in terms of itself": (r"\mathcal{L} := \mathcal{L} + 1", 16, [r"\mathcal{L}"]),
+    "definition of an unknown": (r"\mathcal{L} := s", 16, ["s"]),
+    "NUL": ("a = \0b", 5, [r"'\x00'"]),
+    "letter of another alphabet": ("a = ж", 5, ["'ж'"]),
+    "comment sign": ("a = b % no", 7, ["'%'"]),
+    "dollar": ("a = $b$", 5, ["'$'"]),
+    "sum too long": (r"\sum_{j=1}^{10^9} j = 1", None, ["too long"]),
+    "bound that is not whole": (r"\sum_{j=1}^{1.5} j = 1", None, ["whole"]),
+    "second line": ("\\begin{aligned}\np(x) &= p(x) \\\\\n&= s\n\\end{aligned}", (3, 4), ["s", "latent"]),
+}
+
+
+@pytest.mark.parametrize(("latex", "column", "words"), ERRORS.values(), ids=ERRORS)
+def test_an_error_says_where_and_what(latex, column, words):
+    record = check(latex)
+    assert record.status == "error", record
+    assert not record.ok
+    line, column = column if isinstance(column, tuple) else (1, column)
+    where = re.match(r"page\.md:(\d+):(\d+): ", record.message)
+    assert where, record.message
+    assert int(where[1]) == line + 1  # below the fence
+    assert column is None or int(where[2]) == column, record.message
+    assert all(word in record.message for word in words), record.message
+    assert "Error" not in record.message
+    assert "Traceback" not in record.message
+
+
+PAGES = {  # pages on which something is an error, and words of its message
+    "unknown model": ('```math model="lattent"\na = a\n```', ["lattent", "latent"]),
+    "two models, one unknown": ('```math model="latent other"\na = a\n```', ["other"]),
+    "unknown option": ('```math model="latent" asume="positive"\na = a\n```', ["asume"]),
+    "unknown assumption": ('```math model="latent" assume="sunny"\na = a\n```', ["sunny", "q << posterior"]),
+    "no instance": ('```math model="latent" assume="p(x) = 2"\na = a\n```', ["no instance"]),
+    "expectation of something else": ('```math model="latent" expect="no"\na = a\n```', ["expect", "no"]),
+    "unbound fence": ('```math id="free"\na = a\n```', ["model", "test", "cite"]),
+    "unbound dollars": ("Text\n\n$$\na = a\n$$\n", ["model", "test", "cite"]),
+    "missing test": ('```math test="tests/test_none.py::test_none"\na \\to b\n```', ["tests/test_none.py::test_none"]),
+    "id used twice": ('```math id="a" model="latent"\na = a\n```\n\n```math id="a" model="latent"\nb = b\n```', ["a", "twice"]),
+    "name defined twice": (
+        '```math id="a" model="latent"\nw := 1\n```\n\n```math id="b" model="latent"\nw := 2\n```',
+        ["w", "twice"],
+    ),
+    "used before its definition": (
+        '```math id="a" model="latent"\nw = 1\n```\n\n```math id="b" model="latent"\nw := 1\n```',
+        ["w", "latent"],
+    ),
+    "implemented by nothing": ('```math model="latent" implements="hw.none.f"\nw := 1\n```', ["hw.none.f"]),
+}
+
+
+@pytest.mark.parametrize(("page", "words"), PAGES.values(), ids=PAGES)
+def test_a_page_with_an_error_says_where_and_what(page, words):
+    records = [record for record in check_text(page, "page.md") if record.status == "error"]
+    assert len(records) == 1, records
+    assert re.match(r"page\.md:\d+(:\d+)?: ", records[0].message), records[0].message
+    assert all(word in records[0].message for word in words), records[0].message
+
+
+def test_a_wrong_formula_that_is_shown_as_wrong_is_as_the_page_says():
+    wrong = check(r"\log p(x) = \mathbb{E}_{q(z\mid x)}[\log p(x,z)]", options='expect="false"')
+    assert (wrong.status, wrong.ok) == ("refuted", True)
+    right = check(r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}[\log p(x,z)]", options='expect="false"')
+    assert (right.status, right.ok) == ("checked", False)
+
+
+def test_an_assumption_says_what_happens_without_it():
+    latex = r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)"
+    needed = check(latex, assume="posterior << q")
+    assert (needed.status, needed.idle) == ("checked", ())
+    assert needed.unassumed
+    idle = check(r"p(x) \le 1", assume="posterior << q")
+    assert (idle.status, idle.idle) == ("checked", ("posterior << q",))
+
+
+def test_a_condition_may_be_an_assumption():
+    assert check(r"\mathcal{L}_{k}(x) \ge \mathcal{L}_m(x)", given="L").status == "checked"
+    assert check(r"\frac1m - \frac1k > 0", assume="k > m").status == "checked"
+    assert check(r"\frac1m - \frac1k > 0").status == "refuted"

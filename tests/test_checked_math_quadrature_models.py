@@ -1,0 +1,448 @@
+"""The models `linear-gaussian` and `bijection`: each meaning by a second route, and cases where it must fail."""
+
+import math
+from fractions import Fraction
+from itertools import islice
+from random import Random
+from statistics import NormalDist
+
+import pytest
+
+from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT
+from hw.checked_math.models.bijection import BIJECTION, FiniteBijection, in_plane, on_line
+from hw.checked_math.models.linear_gaussian import LINEAR_GAUSSIAN, LinearGaussianInstance, NormalJoint, NormalLine
+from hw.checked_math.models.model import Law
+from hw.checked_math.models.quadrature import (
+    Mixture,
+    Monotone,
+    PlanarFlow,
+    Tilted,
+    derivative,
+    free_values,
+    image_density,
+    trapezoid,
+)
+
+SORTS = {"X": "x", "U": "u", "F(U)": "x", "F^{-1}(X)": "u"}
+UNIT = Mixture(((1.0, 0.0, 1.0),))
+AFFINE = on_line(Monotone(math.exp(0.3), 0.7), Mixture(((1.0, 1.5, 0.8),)), UNIT)
+BENT = on_line(Monotone(1.0, 0.0, 0.8, 1.5, 0.2), Mixture(((0.5, -1.0, 0.4), (0.5, 1.2, 0.7))), UNIT)
+TURN = PlanarFlow(0.6, Monotone(1.0, 0.0, 0.8, 0.8, 0.3), 0.5)
+PLANE = in_plane(
+    TURN,
+    Tilted(Mixture(((1.0, 0.4, 1.1),)), 0.2, 0.3, 0.9),
+    Tilted(Mixture(((1.0, -0.2, 0.9),)), 0.0, 0.2, 0.8),
+)
+SMOOTH = list(BIJECTION.instances(Random(7), frozenset({"det"})))
+ORACLE_B = LinearGaussianInstance(
+    NormalJoint(NormalLine(0.0, 0.0, 1.0), NormalLine(1.0, 0.0, 1.0)),
+    NormalLine(0.0, 0.2, 0.8),
+    NormalLine(0.0, 0.0, 1.0),
+)
+
+
+def finite(seed=1, *more):
+    return list(BIJECTION.instances(Random(seed), frozenset({"sum", *more})))
+
+
+def kl(instance, first, second):
+    p, q = instance.density(first), instance.density(second)
+    terms = ((weight, p(at), q(at)) for at, weight in instance.space(SORTS[first]))
+    return math.fsum(weight * p * (math.log(p / q) if q else math.inf) for weight, p, q in terms if p)
+
+
+def total(instance, label):
+    density = instance.density(label)
+    return math.fsum(weight * density(at) for at, weight in instance.space(SORTS[label]))
+
+
+def determinant(matrix):
+    if len(matrix) == 1:
+        return matrix[0][0]
+    (a, b), (c, d) = matrix
+    return a * d - b * c
+
+
+def gaussian(instance, letter, left, right=(), label=""):
+    return instance.density(LINEAR_GAUSSIAN.law(Law(letter, label), tuple(left), tuple(right)))
+
+
+# ---- what the models are made of ----
+
+
+@pytest.mark.parametrize("at", [-0.7, 0.0, 2.0])
+def test_derivative_of_a_polynomial_of_degree_eight_is_exact(at):
+    assert derivative(lambda t: t**8, at, 0.1) == pytest.approx(8 * at**7, abs=1e-11)
+    assert derivative(lambda t: t**9, at, 0.5) != pytest.approx(9 * at**8, abs=1e-3)  # degree nine is too much
+
+
+def test_trapezoid_rule_converges_exponentially_for_a_normal_density():
+    density = NormalDist().pdf
+    errors = [abs(sum(w * density(x) for x, w in trapezoid(-9, 9, step)) - 1) for step in (2.0, 1.5, 1.0, 0.75)]
+    assert errors[3] < 1e-12 < errors[2] < 1e-7 < errors[1] < errors[0]
+
+
+@pytest.mark.parametrize("slope", [1.0, -0.8])
+@pytest.mark.parametrize("ratio", [-0.9, 0.0, 0.9, 5.0])
+def test_inverse_of_a_monotone_map(slope, ratio):
+    flow = Monotone(slope, 0.3, ratio * slope / 1.5, 1.5, -0.2)
+    for n in range(-60, 61):
+        assert flow.inverse(flow(n / 5)) == pytest.approx(n / 5, rel=1e-13, abs=1e-14)
+
+
+def test_image_density_has_small_relative_error_far_out():
+    density = image_density(UNIT, lambda y: math.log(y), 0.001)  # log-normal, known in closed form
+    for y in (0.05, 0.3, 1.0, 7.0, 300.0):
+        assert density(y) == pytest.approx(NormalDist().pdf(math.log(y)) / y, rel=1e-10)
+    assert density(0.01) != pytest.approx(NormalDist().pdf(math.log(0.01)) / 0.01, rel=1e-7)  # the step is too long
+    far = image_density(UNIT, lambda y: -y / 2, 0.02)  # decreasing: the tails change places
+    for y in (-40.0, -20.0, 0.0, 20.0, 40.0):
+        assert far(y) == pytest.approx(NormalDist(0, 2).pdf(y), rel=1e-11)
+    assert far(100.0) == 0.0
+
+
+def test_mixture_tails_add_up_and_agree_with_the_standard_library():
+    law = Mixture(((0.3, -1.0, 0.5), (0.7, 1.0, 1.5)))
+    for x in (-3.0, -1.0, 0.2, 4.0):
+        below = 0.3 * NormalDist(-1, 0.5).cdf(x) + 0.7 * NormalDist(1, 1.5).cdf(x)
+        assert law.below(x) == pytest.approx(below, rel=1e-12)
+        assert law.below(x) + law.above(x) == pytest.approx(1, rel=1e-14)
+
+
+def test_free_values_keep_counts_and_indices_in_order():
+    variables = {"x": "x", "k": "count", "m": "count", "i": "index"}
+    drawn = [free_values(variables, {"z": "z"}, Random(seed), lambda sort: sort) for seed in range(60)]
+    assert {(values["k"], values["m"]) for values in drawn} == {(1, 1), (2, 1), (2, 2)}
+    assert {(values["k"], values["i"]) for values in drawn} == {(1, 1), (2, 1), (2, 2)}
+    assert all(values["z"] == dict.fromkeys(range(1, 7), "z") and values["x"] == "x" for values in drawn)
+
+
+# ---- linear-gaussian ----
+
+
+def test_linear_gaussian_oracle():
+    q, joint = gaussian(ORACLE_B, "q", "z", "x"), gaussian(ORACLE_B, "p", "xz")
+    posterior, nodes = gaussian(ORACLE_B, "p", "z", "x"), ORACLE_B.space("z")
+    assert math.log(gaussian(ORACLE_B, "p", "x")(1.0)) == pytest.approx(-1.515512123485, abs=1e-12)
+    elbo = sum(w * q(z, 1.0) * math.log(joint(1.0, z) / q(z, 1.0)) for z, w in nodes)
+    assert elbo == pytest.approx(-1.622082084519, abs=1e-11)
+    gap = sum(w * q(z, 1.0) * math.log(q(z, 1.0) / posterior(z, 1.0)) for z, w in nodes)
+    assert gap == pytest.approx(0.106569961034, abs=1e-11)
+    assert sum(w * posterior(z, 1.0) ** 2 / q(z, 1.0) for z, w in nodes) - 1 == pytest.approx(0.1501608276, abs=1e-9)
+    weights = [(w * q(z, 1.0), joint(1.0, z) / q(z, 1.0)) for z, w in nodes]
+    two = sum(a * b * math.log((v + w) / 2) for a, v in weights for b, w in weights)
+    assert two == pytest.approx(-1.5600750476, abs=1e-9)
+    assert elbo < two - 0.05 < math.log(gaussian(ORACLE_B, "p", "x")(1.0))  # three values, not one
+
+
+@pytest.mark.parametrize("label", ["", r"\theta"])
+def test_linear_gaussian_closed_forms_agree_with_quadrature(label):
+    for instance in LINEAR_GAUSSIAN.instances(Random(3), frozenset()):
+        x = instance.draw({"x": "x"}, {}, Random(1))["x"]
+        joint, nodes = gaussian(instance, "p", "xz", label=label), instance.space("z")
+        marginal, posterior = (gaussian(instance, "p", "x", label=label), gaussian(instance, "p", "z", "x", label))
+        assert sum(w * joint(x, z) for z, w in nodes) == pytest.approx(marginal(x), rel=1e-11)
+        for z in (-1.0, 0.3):
+            assert posterior(z, x) * marginal(x) == pytest.approx(joint(x, z), rel=1e-12)
+            assert gaussian(instance, "p", "zx", label=label)(z, x) == joint(x, z)
+            assert posterior(z, x) * marginal(x + 0.1) != pytest.approx(joint(x, z), rel=1e-6)
+        for density in (posterior, gaussian(instance, "q", "z", "x", label)):
+            assert sum(w * density(z, x) for z, w in nodes) == pytest.approx(1, abs=1e-11)
+        assert sum(w * marginal(at) for at, w in instance.space("x")) == pytest.approx(1, abs=1e-11)
+        assert sum(w * gaussian(instance, "q", "z", label=label)(z) for z, w in nodes) == pytest.approx(1, abs=1e-11)
+
+
+def test_linear_gaussian_quadrature_is_within_its_tolerance_of_a_closed_form():
+    for instance in LINEAR_GAUSSIAN.instances(Random(5), frozenset()):
+        x = instance.draw({"x": "x"}, {}, Random(2))["x"]
+        q, p, exact = instance.recognition, gaussian(instance, "p", "z", "x"), instance.joint.z_given_x
+        density = gaussian(instance, "q", "z", "x")
+        numeric = sum(w * density(z, x) * math.log(density(z, x) / p(z, x)) for z, w in instance.space("z"))
+        shift = (q.slope - exact.slope) * x + q.shift - exact.shift
+        ratio = (q.deviation / exact.deviation) ** 2
+        closed = (ratio - 1 - math.log(ratio) + (shift / exact.deviation) ** 2) / 2
+        assert numeric == pytest.approx(closed, abs=1e-10)
+    assert instance.tolerance >= 1e-10
+
+
+def test_linear_gaussian_densities_never_vanish_at_the_nodes():
+    for instance in LINEAR_GAUSSIAN.instances(Random(4), frozenset()):
+        joint, q = gaussian(instance, "p", "xz"), gaussian(instance, "q", "z", "x", r"\phi")
+        corners = [(x, z) for x, _ in instance.space("x") for z, _ in instance.space("z")]
+        assert min(joint(x, z) * q(z, x) for x, z in corners) > 0
+
+
+def test_labels_name_laws_of_their_own_but_the_corners_have_one():
+    corner, _, *rest = LINEAR_GAUSSIAN.instances(Random(6), frozenset())
+    again = list(LINEAR_GAUSSIAN.instances(Random(6), frozenset()))
+    for instance, same in zip(rest, again[2:], strict=True):
+        values = [gaussian(instance, "p", "x", label=label)(0.4) for label in ("", r"\theta", r"\phi", r"\theta'")]
+        assert len(set(values)) == 4
+        assert gaussian(same, "p", "x", label=r"\phi")(0.4) == values[2]
+    factors = {instance._joint(r"\theta").z.deviation / instance.joint.z.deviation for instance in rest}
+    assert len(factors) == len(rest)  # how far a label lies from no label is drawn anew for each instance
+    assert gaussian(corner, "p", "x", label=r"\theta")(0.4) == gaussian(corner, "p", "x")(0.4)
+    assert gaussian(corner, "q", "z", "x", r"\phi")(0.1, 0.4) == gaussian(corner, "p", "z", "x")(0.1, 0.4)
+
+
+def test_linear_gaussian_names_what_it_knows():
+    with pytest.raises(ValueError, match=r"one of p\(x\), p\(z\), p\(x,z\)"):
+        LINEAR_GAUSSIAN.law(Law("p"), ("x",), ("x",))
+    with pytest.raises(ValueError, match=r"one of q\(z\\mid x\), q\(z\), got q_\{\\phi\}\(x\)"):
+        LINEAR_GAUSSIAN.law(Law("q", r"\phi"), ("x",), ())
+    for law in (Law("p", "X"), Law("f"), Law("p", "F(U)")):
+        with pytest.raises(ValueError, match="p or q"):
+            LINEAR_GAUSSIAN.law(law, ("x",), ())
+    assert LINEAR_GAUSSIAN.bare(Law("q", r"\phi")) == (("z",), ("x",))
+    with pytest.raises(ValueError, match="with its variables"):
+        LINEAR_GAUSSIAN.bare(Law("p"))
+    with pytest.raises(ValueError, match="without functions"):
+        ORACLE_B.function("F")
+    with pytest.raises(ValueError, match="without functions"):
+        ORACLE_B.jacobian("F", 0.0)
+
+
+def test_linear_gaussian_words_show_the_laws_used():
+    words = ORACLE_B.words(frozenset({r"q_{\phi}(z|x)", r"q_{\phi}", "p(x|)", "log"}))
+    assert words == [
+        ("p(z)", "N(0, 1²)"),
+        (r"p(x\mid z)", "N(z, 1²)"),
+        (r"q_{\phi}(z\mid x)", "N(0.2, 0.8²)"),
+    ]
+    assert ORACLE_B.words(frozenset({"q(z|)"})) == [("q(z)", "N(0, 1²)")]
+
+
+def test_linear_gaussian_shrinks_to_rounded_parameters():
+    *_, instance = LINEAR_GAUSSIAN.instances(Random(8), frozenset())
+    (simpler,) = instance.smaller()
+    assert simpler.joint.z.deviation == round(instance.joint.z.deviation, 1)
+    assert list(simpler.smaller()) == []
+    assert all(instance.holds(name) for name in LINEAR_GAUSSIAN.vocabulary.assumptions)
+    assert instance.using(DIGITS) is instance
+
+
+# ---- bijection: finite ----
+
+
+def test_finite_instances_are_many_and_repeatable():
+    instances = finite()
+    assert [i.words(frozenset("XUFg")) for i in instances] == [i.words(frozenset("XUFg")) for i in finite()]
+    assert len(instances) >= 200
+    for assumption in ("positive", "X << F(U)", "F(U) << X"):
+        held = sum(instance.holds(assumption) for instance in instances)
+        assert 200 <= held < len(instances) - 50
+    assert all(instance.holds("bijective") for instance in instances)
+    sizes = [len(instance.image) for instance in instances]
+    assert sizes == sorted(sizes)
+    assert set(sizes) == {2, 3, 4}
+
+
+def test_finite_divergences_are_the_same_on_both_sides_and_only_there():
+    differs = 0
+    for instance in finite():
+        instance = instance.using(EXACT)
+        there = sorted((instance.density("X")(x), instance.density("F(U)")(x)) for x, _ in instance.space("x"))
+        back = sorted((instance.density("F^{-1}(X)")(u), instance.density("U")(u)) for u, _ in instance.space("u"))
+        assert there == back  # the pairs of masses, exactly: so every divergence
+        swapped = sorted((instance.density("X")(x), instance.density("U")(x)) for x, _ in instance.space("x"))
+        differs += there != swapped
+        assert sum(mass for mass, _ in there) == sum(mass for _, mass in there) == 1
+    assert differs > 100
+
+
+def test_a_merging_map_loses_divergence_as_in_the_dossier():
+    merging = FiniteBijection((1, 1, 2), (1, 1, 0), (5, 3, 2), (0, 0, 0))
+    other = FiniteBijection((1, 1, 2), (1, 1, 0), (2, 6, 2), (0, 0, 0))
+    assert not merging.holds("bijective")
+    assert [merging.density("F(U)")(x) for x in (1, 2, 3)] == [Fraction(4, 5), Fraction(1, 5), 0]
+    assert [other.density("F(U)")(x) for x in (1, 2, 3)] == [Fraction(4, 5), Fraction(1, 5), 0]
+    assert merging.density("U")(1) != other.density("U")(1)
+    assert math.isnan(merging.density("F^{-1}(X)")(1))
+    inverse = merging.function("F^{-1}")
+    assert inverse(2) == 3
+    assert math.isnan(inverse(1))
+    assert math.isnan(inverse(3))
+    assert math.isnan(merging.density("U")(inverse(1)))
+
+
+def test_merging_maps_come_only_where_bijectivity_is_assumed():
+    instances = finite(1, "assume:bijective")
+    assert 200 <= sum(instance.holds("bijective") for instance in instances) < len(instances) - 100
+
+
+def test_finite_numbers_are_of_the_arithmetic_asked_for():
+    instance = FiniteBijection((2, 1), (1, 2), (0, 1), (1, -2))
+    for arithmetic, third in ((EXACT, Fraction(1, 3)), (FLOAT, 1 / 3), (DIGITS, DIGITS.ratio(1, 3))):
+        other = instance.using(arithmetic)
+        assert other.density("X")(1) == third
+        assert type(other.density("X")(1)) is type(third)
+        assert other.density("F(U)")(2) == 0
+        assert other.density("F(U)")(1) == 1
+        assert other.function("g")(1) == arithmetic.ratio(1, 2)
+    assert instance.tolerance is None
+    with pytest.raises(ValueError, match="on the line or in the plane"):
+        instance.jacobian("F", 1)
+
+
+def test_assumptions_of_finite_instances():
+    def held(*parts):
+        instance = FiniteBijection(*parts, (0, 0))
+        return {name for name in BIJECTION.vocabulary.assumptions if instance.holds(name)}
+
+    assert held((2, 1), (1, 0), (1, 1)) == {"bijective", "X << F(U)"}
+    assert held((2, 1), (1, 1), (1, 0)) == {"bijective", "F(U) << X"}
+    assert held((2, 1), (1, 0), (1, 0)) == {"bijective"}
+    assert held((2, 1), (1, 0), (0, 1)) == {"bijective", "F(U) << X", "X << F(U)"}
+    assert held((1, 1), (1, 2), (1, 1)) == {"positive", "F(U) << X"}
+
+
+def test_finite_draws_lie_where_there_is_mass():
+    instance = FiniteBijection((2, 1, 3), (1, 0, 0), (1, 0, 0), (0, 0, 0))
+    drawn = [instance.draw({"x": "x", "u'": "u"}, {"u": "u"}, Random(seed)) for seed in range(40)]
+    assert {values["x"] for values in drawn} == {1, 2}  # X is 1, F(U) is 2
+    assert {values["u'"] for values in drawn} | {u for values in drawn for u in values["u"].values()} == {1, 2}
+
+
+def test_finite_instances_shrink_to_two_points_and_masses_of_at_most_one():
+    for instance in islice(finite(2, "assume:bijective"), 0, None, 9):
+        bijective, steps = instance.holds("bijective"), 0
+        while simpler := next(instance.smaller(), None):
+            assert simpler.holds("bijective") or not bijective
+            assert sum(simpler.mass_x + simpler.mass_u) + len(simpler.image) < sum(
+                instance.mass_x + instance.mass_u
+            ) + len(instance.image)
+            instance, steps = simpler, steps + 1
+        assert steps <= 40
+        assert len(instance.image) == 2 or 0 in (*instance.mass_x, *instance.mass_u)
+        assert max(instance.mass_x + instance.mass_u) == 1
+
+
+def test_finite_words():
+    instance = FiniteBijection((2, 1), (1, 1), (0, 3), (1, -2))
+    assert instance.words(frozenset({"p_{F(U)}", "log"})) == [("p_U", "0, 1"), ("F", "1→2, 2→1")]
+    assert instance.words(frozenset({"p_{X}", "g"})) == [("p_X", "1/2, 1/2"), ("g", "1→1/2, 2→-1")]
+
+
+# ---- bijection: the line and the plane ----
+
+
+def test_divergences_on_the_line_are_those_of_the_dossier():
+    assert kl(AFFINE, "X", "F(U)") == pytest.approx(0.374382998414, abs=1e-11)
+    assert kl(AFFINE, "F^{-1}(X)", "U") == pytest.approx(0.374382998414, abs=1e-11)
+    assert kl(AFFINE, "F(U)", "X") == pytest.approx(0.900386761, abs=1e-9)
+    assert kl(BENT, "X", "F(U)") == pytest.approx(0.2453862276, abs=2e-9)
+    assert kl(BENT, "F^{-1}(X)", "U") == pytest.approx(0.2453862276, abs=2e-9)
+    assert kl(BENT, "F(U)", "X") == pytest.approx(0.6589119290, abs=2e-8)
+
+
+@pytest.mark.parametrize("instance", [BENT, PLANE, *SMOOTH])
+def test_both_sides_have_the_same_divergence(instance):
+    forward = kl(instance, "X", "F(U)")
+    assert kl(instance, "F^{-1}(X)", "U") == pytest.approx(forward, abs=instance.tolerance)
+    for label in SORTS:
+        assert total(instance, label) == pytest.approx(1, abs=instance.tolerance)
+
+
+def test_the_order_of_the_laws_matters_in_most_instances():
+    differences = [abs(kl(instance, "X", "F(U)") - kl(instance, "F(U)", "X")) for instance in SMOOTH]
+    assert sum(difference > 1e-3 for difference in differences) >= 6
+    assert max(differences[:2]) < 1e-12  # the identity with equal laws, and X with the law of F(U)
+
+
+@pytest.mark.parametrize("instance", [AFFINE, BENT, PLANE, *SMOOTH])
+def test_densities_from_distribution_functions_obey_the_change_of_variables(instance):
+    flow, inverse = instance.function("F"), instance.function("F^{-1}")
+    for sort, moved, source, name, there in (
+        ("x", "F(U)", "U", "F^{-1}", inverse),
+        ("u", "F^{-1}(X)", "X", "F", flow),
+    ):
+        nodes = instance.space(sort)
+        for at, _ in nodes[:: max(1, len(nodes) // 60)]:
+            volume = abs(determinant(instance.jacobian(name, at)))
+            value = instance.density(moved)(at)
+            assert value == pytest.approx(instance.density(source)(there(at)) * volume, rel=1e-9, abs=0)
+            if abs(volume - 1) > 0.01:
+                assert value != pytest.approx(instance.density(source)(there(at)), rel=1e-3, abs=0)
+
+
+def test_the_density_of_an_image_is_that_of_its_draws():
+    flow, density, rng, n = BENT.function("F"), BENT.density("F(U)"), Random(0), 4000
+    draws = [flow(rng.gauss(0, 1)) for _ in range(n)]
+    for edge in (-1.0, 1.0):
+        nodes = trapezoid(-9, edge, 0.01)
+        mass = sum(w * density(x) for x, w in nodes) - nodes[-1][1] * density(edge) / 2
+        share, deviation = sum(draw < edge for draw in draws) / n, math.sqrt(mass * (1 - mass) / n)
+        assert abs(share - mass) < 5 * deviation  # false alarm: 6e-7; finds errors of 0.07 with as good as certainty
+        assert abs(share - UNIT.below(edge)) > 10 * deviation  # the law of U is another one
+
+
+def test_the_plane_flow_is_the_formula_it_stands_for():
+    w = (0.8 * math.cos(0.6), 0.8 * math.sin(0.6))
+    v = (0.8 * math.cos(0.6) - 0.5 * math.sin(0.6), 0.8 * math.sin(0.6) + 0.5 * math.cos(0.6))
+    for u in ((0.3, -1.0), (2.0, 0.4)):
+        inner = w[0] * u[0] + w[1] * u[1] + 0.3
+        x = TURN(u)
+        assert x == pytest.approx((u[0] + v[0] * math.tanh(inner), u[1] + v[1] * math.tanh(inner)), rel=1e-14)
+        assert TURN.inverse(x) == pytest.approx(u, rel=1e-13)
+        slope = 1 - math.tanh(inner) ** 2  # of tanh: det = 1 + tanh' w·v
+        expected = 1 + slope * (w[0] * v[0] + w[1] * v[1])
+        assert determinant(PLANE.jacobian("F", u)) == pytest.approx(expected, rel=1e-11)
+        assert determinant(PLANE.jacobian("F^{-1}", x)) == pytest.approx(1 / expected, rel=1e-11)
+        assert expected != pytest.approx(1, rel=1e-3)
+
+
+def test_the_test_function_has_one_expectation_on_both_sides():
+    for instance in (AFFINE, BENT, PLANE):
+        g, flow = instance.function("g"), instance.function("F")
+        p, moved, base = (instance.density(label) for label in ("X", "F^{-1}(X)", "U"))
+        there = sum(w * p(x) * g(x) for x, w in instance.space("x"))
+        assert sum(w * moved(u) * g(flow(u)) for u, w in instance.space("u")) == pytest.approx(there, abs=1e-8)
+        assert sum(w * base(u) * g(flow(u)) for u, w in instance.space("u")) != pytest.approx(there, abs=1e-3)
+
+
+@pytest.mark.parametrize("instance", [BENT, *SMOOTH])
+def test_smooth_densities_never_vanish_at_the_nodes(instance):
+    for label, sort in SORTS.items():
+        assert min(instance.density(label)(at) for at, _ in instance.space(sort)[::7]) > 0
+
+
+def test_the_kinds_of_instance_follow_what_a_formula_uses():
+    def kinds(*uses):
+        return {type(each).__name__ for each in BIJECTION.instances(Random(1), frozenset(uses))}
+
+    assert kinds("log") == kinds("integral") == kinds("integral", "sum") == {"FiniteBijection", "SmoothBijection"}
+    assert kinds("det") == kinds("det", "sum", "assume:bijective") == {"SmoothBijection"}
+    assert kinds("sum") == {"FiniteBijection"}
+    assert [type(instance.space("x")[0][0]) for instance in SMOOTH] == [float] * 8 + [tuple] * 2
+
+
+def test_smooth_instances_shrink_draw_and_speak():
+    line, plane = SMOOTH[4], SMOOTH[8]
+    for instance in (line, plane):
+        steps = 0
+        while simpler := next(instance.smaller(), None):
+            instance, steps = simpler, steps + 1
+        assert 0 < steps < 5
+    drawn = plane.draw({"x": "x", "k": "count"}, {"u": "u"}, Random(1))
+    assert plane.density("X")(drawn["x"]) > 1e-3
+    assert len(set(drawn["u"].values())) == 6
+    assert line.draw({"u": "u"}, {}, Random(1)) != line.draw({"u": "u"}, {}, Random(2))
+    assert all(line.holds(name) for name in BIJECTION.vocabulary.assumptions)
+    assert AFFINE.words(frozenset({"p_{F(U)}"})) == [("p_U", "N(0, 1²)"), ("F", "F(u) = 1.35u + 0.7")]
+    assert dict(BENT.words(frozenset({"X", "F"}))) == {
+        "p_X": "0.5 N(−1, 0.4²) + 0.5 N(1.2, 0.7²)",
+        "F": "F(u) = u + 0.8tanh(1.5u + 0.2)",
+    }
+    assert dict(PLANE.words(frozenset({"F"})))["F"] == "F(u) = u + (0.378, 0.864) tanh(0.66u₁ + 0.452u₂ + 0.3)"
+
+
+def test_bijection_names_its_four_laws():
+    for law in (Law("p"), Law("p", "V"), Law("f", "X")):
+        with pytest.raises(ValueError, match=r"p_X\(x\), p_U\(u\), p_\{F\(U\)\}\(x\) and p_\{F\^\{-1\}\(X\)\}\(u\)"):
+            BIJECTION.law(law, ("x",), ())
+    with pytest.raises(ValueError, match="must have one argument, u"):
+        BIJECTION.law(Law("p", "U"), ("x",), ())
+    with pytest.raises(ValueError, match="must have one argument, x"):
+        BIJECTION.law(Law("p", "X"), ("x",), ("u",))
+    assert BIJECTION.law(Law("p", "F(U)"), ("x",), ()) == BIJECTION.law(Law("P", "F(U)"), ("x",), ())
+    assert BIJECTION.bare(Law("P", "F^{-1}(X)")) == (("u",), ())
