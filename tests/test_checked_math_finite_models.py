@@ -214,7 +214,7 @@ def test_both_laws_have_three_letters(letter, label):
 @pytest.mark.parametrize(
     ("law", "left", "right", "given"),
     [
-        (Law("p", "g"), ("x",), (), r"p_{g}(x)"),
+        (Law("p", "g"), ("x",), (), r"p_g(x)"),
         (Law("f"), ("x",), (), "f(x)"),
         (Law("q", "0"), ("x",), (), r"q_0(x)"),
         (Law("f", "0"), ("x",), ("x",), r"f_0(x \mid x)"),

@@ -264,13 +264,22 @@ class Runner:
             second = judge(sign, sides[left](env), sides[right](env), 0.0, None, DIGITS)
         return Judgment(second.passed, first.left, first.right, first.residual, first.slack, second.equal)
 
+    def instances(self, rng: Random) -> Iterator[Instance]:
+        """The model's instances; what the model refuses is an error of the formula."""
+        try:
+            yield from self.model.instances(rng, self.uses)
+        except FormulaError:
+            raise
+        except ValueError as error:
+            raise FormulaError(str(error)) from None
+
     def accepted(self, limit: int | None = None) -> "Iterator[tuple[Instance, int, list[Judgment]]]":
         """Instances that satisfy the assumptions, with the judgments there."""
         rng = Random(self.seed)
         accepted = 0
         for _ in range(ROUNDS):
             generated, quadrature = 0, False
-            for instance in self.model.instances(rng, self.uses):
+            for instance in self.instances(rng):
                 generated += 1
                 draw = rng.getrandbits(32)
                 judgments = guarded(self.judged, instance, draw)

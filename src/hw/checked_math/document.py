@@ -96,7 +96,7 @@ def fences(markdown: str) -> Iterator[Fence]:
 
 
 def formulas(markdown: str, file: str = "", first_line: int = 1, example: str = "") -> list[Formula]:
-    """Displayed formulas of a text, in order: `math` fences, and blocks between double dollars.
+    r"""Displayed formulas of a text, in order: `math` fences, and blocks between double dollars.
 
     Args:
         markdown: The text of a page or a docstring.

@@ -9,7 +9,7 @@ from hw.checked_math.document import check_file, check_text
 from hw.checked_math.mutation import mutate_file
 from hw.checked_math.records import Mutation, Record
 
-__all__ = ["CACHE", "Claim", "address", "claims_of_library", "claims_of_page", "claims_of_site", "claims_of_text"]
+__all__ = ["Claim", "address", "claims_of_library", "claims_of_page", "claims_of_site", "claims_of_text"]
 
 CACHE = Path(".cache/checked_math.json")
 FORMULA = re.compile(r"^ *`{3,}math\b|\$\$", re.MULTILINE)

@@ -1,14 +1,17 @@
 """HTML of a displayed formula with its mark: a sign, and the record behind it, folded and without JavaScript."""
 
+import re
 from html import escape
 from pathlib import Path
 
 from hw.checked_math.records import Counterexample, Record
 from hw.site.claims import Claim
 from hw.site.typeset import typeset
-from hw.site.words import claimed, facts, html_of, mark, relations
+from hw.site.words import claimed, facts, mark, relations
 
-__all__ = ["claim_html", "mark_html"]
+__all__ = ["claim_html", "html_of", "mark_html"]
+
+PLAIN = {ord(raised): plain for plain, raised in zip("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}
 
 
 def claim_html(claim: Claim, katex: Path, ledger: str = "") -> str:
@@ -48,6 +51,11 @@ def mark_html(record: Record) -> str:
     else:
         shown = f'<span class="sign">{escape(sign)}</span>' if sign else ""
     return " ".join(part for part in (shown, html_of(text)) if part)
+
+
+def html_of(text: str) -> str:
+    """Text as HTML, with raised digits as `sup`: the site's fonts do not have all of Unicode's."""
+    return re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda power: f"<sup>{power[0].translate(PLAIN)}</sup>", escape(text))
 
 
 def _record(claim: Claim, katex: Path, ledger: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from mkdocs.utils.yaml import yaml_load
 
 from hw.site.claims import Claim, address, claims_of_site
-from hw.site.display import mark_html
+from hw.site.display import html_of, mark_html
 from hw.site.inline import inline_results, relation_signs
-from hw.site.words import facts, html_of, relations
+from hw.site.words import facts, relations
 
 __all__ = ["Totals", "claims_today", "ledger", "totals"]
 
@@ -110,8 +110,9 @@ def ledger(root: Path = Path()) -> str:
         title = escape(_title(root / "docs" / page))
         parts.append(
             f'<h2 id="page-{page.removesuffix(".md").replace("/", "-")}">{title}</h2>'
-            f'<table class="ledger" data-search-exclude><thead><tr><th scope="col">mark</th><th scope="col">formula</th>'
-            f'<th scope="col">what its check found</th></tr></thead><tbody>{rows}</tbody></table>'
+            '<table class="ledger" data-search-exclude><thead><tr><th scope="col">mark</th>'
+            '<th scope="col">formula</th><th scope="col">what its check found</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
         )
     return "\n".join(parts)
 

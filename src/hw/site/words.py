@@ -1,17 +1,14 @@
 """What the record of a check says, in words: the mark beside a formula, and the sentences behind it."""
 
 import math
-import re
 from dataclasses import replace
-from html import escape
 from typing import NamedTuple
 
 from hw.checked_math.records import Counterexample, Mutation, Record, Relation
 
-__all__ = ["Mark", "claimed", "complaint", "facts", "html_of", "mark", "number", "relations"]
+__all__ = ["Mark", "claimed", "complaint", "facts", "mark", "number", "relations"]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-PLAIN = {ord(raised): plain for plain, raised in zip("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}
 SIGNS = {
     r"\ge": "≥", r"\geq": "≥", r"\geqslant": "≥", r"\le": "≤", r"\leq": "≤", r"\leqslant": "≤", r"\neq": "≠",
     r"\ne": "≠", r"\gt": ">", r"\lt": "<", r"\to": "→", r"\approx": "≈", r"\propto": "∝", r"\equiv": "≡",
@@ -99,11 +96,6 @@ def relations(record: Record) -> list[Relation]:
             attained=part.attained or other.attained,
         )
     return [part for part in found.values() if part.sign != ":="]
-
-
-def html_of(text: str) -> str:
-    """Text as HTML, with raised digits as `sup`: the site's fonts do not have all of Unicode's."""
-    return re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda power: f"<sup>{power[0].translate(PLAIN)}</sup>", escape(text))
 
 
 def claimed(found: Counterexample) -> str:

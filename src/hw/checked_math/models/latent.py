@@ -235,9 +235,8 @@ class Latent:
         known = left in SIGNATURES.get(law.letter, ()) if not right else (law.letter, *left, *right) in CONDITIONALS
         if not known:
             written = f"{law}({', '.join(left)}{' | ' + ', '.join(right) if right else ''})"
-            raise ValueError(
-                f"a law of the model latent must be one of p(x), p(z), p(x,z), p(x|z), p(z|x), q(z|x), q(z), got {written}"
-            )
+            known_laws = "p(x), p(z), p(x,z), p(x|z), p(z|x), q(z|x), q(z)"
+            raise ValueError(f"a law of the model latent must be one of {known_laws}, got {written}")
         key = f"{law}({','.join(left)}|{','.join(right)})"  # a text, whose hash is kept
         LAWS[key] = law.letter, law.label, left, right
         return key

@@ -13,12 +13,13 @@ from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
 from hw.checked_math.models.model import Law, Vocabulary
-from hw.checked_math.models.quadrature import free_values, normal, straight, trapezoid
+from hw.checked_math.models.quadrature import free_values, trapezoid
+from hw.checked_math.models.smooth_laws import normal, straight
 
 __all__ = ["LINEAR_GAUSSIAN", "LinearGaussian", "LinearGaussianInstance", "NormalJoint", "NormalLine"]
 
 PARAMETERS = re.compile(r"(?:(?:\\[a-z]+|[a-z])(?:_?\d)?['*]*,?)*")  # \theta, or \theta,\phi', or nothing
-WRITTEN = re.compile(r"([pq])(_\{(.*?)\})?\(.*\|(.*)\)$")  # a law and its sorts, as formulas list what they use
+WRITTEN = re.compile(r"([pq])(?:_(.+?))?\(.*\|(.*)\)$")  # a law and its sorts, as formulas list what they use
 SIGNATURES = {
     "p": {(("x",), ()), (("z",), ()), (("x", "z"), ()), (("z", "x"), ()), (("x",), ("z",)), (("z",), ("x",))},
     "q": {(("z",), ("x",)), (("z",), ())},
@@ -203,13 +204,14 @@ class LinearGaussianInstance:
     def words(self, used: frozenset[str]) -> list[tuple[str, str]]:
         """Parameters of the laws used, with three digits."""
         rows: dict[str, str] = {}
-        for letter, below, label, right in sorted(WRITTEN.match(name).groups() for name in used if WRITTEN.match(name)):
-            name = letter + (below or "")
+        written = sorted(match.groups(default="") for match in map(WRITTEN.match, used) if match)
+        for letter, below, right in written:
+            name, label = f"{letter}_{below}" if below else letter, below.strip("{}")
             if letter == "p":
-                joint = self._joint(label or "")
+                joint = self._joint(label)
                 rows |= {f"{name}(z)": joint.z.text(""), rf"{name}(x\mid z)": joint.x_given_z.text("z")}
             else:
-                line = self._q(label or "", (right,) if right else ())
+                line = self._q(label, (right,) if right else ())
                 rows |= {rf"{name}(z\mid x)": line.text("x")} if right else {f"{name}(z)": line.text("")}
         return list(rows.items())
 

@@ -1,7 +1,7 @@
 """What a model is: names with their sorts, and random instances that give each name a value.
 
-A model reaches every meaning by a route of its own, never by the formula that is being checked: the density of F(U) from
-a distribution function, D* by maximizing V, a receptive field by walking the map.
+A model reaches every meaning by a route of its own, never by the formula that is being checked: the density of F(U)
+from a distribution function, D* by maximizing V, a receptive field by walking the map.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,12 +38,12 @@ class Vocabulary:
     r"""The names a model knows.
 
     Attributes:
-        variables: Letters of variables and the sort of each: `{"x": "x", r"\tau": "number"}`. A prime, a hat or an index
-            on the letter keeps the sort: `x'` and `z_j` are of the sorts of `x` and `z`. The sorts `"count"` (a whole
-            number from 1), `"index"` (a place from 1 to the count `k`) and `"number"` exist in all models; a model adds
-            its own and says in `Instance.space` what they range over.
-        families: Letters whose members are told apart by an index that is evaluated, such as `z` in `z_j` and `z_{1:k}`,
-            with the sort of their members. A letter that is no family takes a subscript as part of its name.
+        variables: Letters of variables and the sort of each: `{"x": "x", r"\tau": "number"}`. A prime, a hat or an
+            index on the letter keeps the sort: `x'` and `z_j` are of the sorts of `x` and `z`. The sorts `"count"` (a
+            whole number from 1), `"index"` (a place from 1 to the count `k`) and `"number"` exist in all models; a
+            model adds its own and says in `Instance.space` what they range over.
+        families: Letters whose members are told apart by an index that is evaluated, such as `z` in `z_j` and
+            `z_{1:k}`, with the sort of their members. A letter that is no family takes a subscript as part of its name.
         laws: Letters of laws.
         functions: Names applied to a bracket, with the number of their arguments and the sort of their value. A name
             may carry a prime or a star: `h'`, `D^*`. The inverse of `F` is written `F^{-1}` and listed under that name.

@@ -5,25 +5,21 @@ and never gather as a page writes it; receptive fields come from the paths that 
 the map.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, wraps
+from functools import cached_property
 from itertools import product
 from random import Random
 from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
+from hw.checked_math.models.deep_stacks import FUNCTIONS, KERNEL, A, B, Offset, plus
 from hw.checked_math.models.model import Law, Vocabulary
 
 __all__ = ["OFFSETS"]
 
-Offset = tuple[int, int]
-
 RANDOM_INSTANCES = 240
-KERNEL = tuple(product((-1, 0, 1), repeat=2))
 NOTHING, CENTER, ALL = (), ((0, 0),), KERNEL
-A, B = KERNEL[:4], KERNEL[:5]  # tuples come in raster order
 LEFT, RIGHT = ((0, -1),), ((0, 1),)
 MASKS = (  # of the first and of the second layer
     (CENTER, CENTER),
@@ -35,7 +31,6 @@ MASKS = (  # of the first and of the second layer
 )
 MAPS = (((1, 1), (1, 1)), ((1, 2), (1, 2)), ((2, 2), (2, 1)), ((5, 5), (3, 3)))  # height and width, and the output
 FAMILIES = {"w": "first", "v": "second", "x": "image", "h": "hidden", "y": "outputs", "R": "fields"}
-LARGEST = 64  # walks on larger maps would take long; beyond it the functions are undefined
 
 
 class _Values(dict[Offset, int]):
@@ -104,8 +99,8 @@ class _Instance:
     def holds(self, assumption: str) -> bool:
         if assumption != "interior":
             raise KeyError(assumption)
-        one = [_plus(self.output, a) for a in self.second]
-        two = [_plus(near, b) for near in one for b in self.first]
+        one = [plus(self.output, a) for a in self.second]
+        two = [plus(near, b) for near in one for b in self.first]
         return all(place in self.image for place in one + two)
 
     def smaller(self) -> Iterator["_Instance"]:
@@ -163,110 +158,11 @@ class _Instance:
         return _Fields(_push(hidden, dict.fromkeys(self.second, 1)), tuple(self.image))
 
 
-def _plus(place: Offset, step: Offset) -> Offset:
-    return place[0] + step[0], place[1] + step[1]
-
-
 def _rows(values: Mapping[Offset, int]) -> str:
     height, width = max(values)
     return "; ".join(
         " ".join(str(values[row, column]) for column in range(1, width + 1)) for row in range(1, height + 1)
     )
-
-
-# ---- what stacks of one layer of type A and any number of type B see ----
-
-
-def _whole(function: Callable[..., float]) -> Callable[..., float]:
-    """The function at whole numbers of moderate size, remembered; undefined elsewhere."""
-    remembered = cache(function)
-
-    @wraps(function)
-    def guarded(*arguments: Any) -> float:
-        if all(abs(value) <= LARGEST and value == int(value) for value in arguments):
-            return remembered(*map(int, arguments))
-        return math.nan
-
-    return guarded
-
-
-def _before(size: int) -> list[Offset]:
-    half = size // 2
-    return [offset for offset in product(range(-half, half + 1), repeat=2) if offset < (0, 0)]
-
-
-@cache
-def _seen(size: int, height: int, width: int, output: Offset) -> frozenset[Offset]:
-    """Inputs that some depth of layers A, B, B, ... lets an output of a map see, walked back from the output."""
-    before = _before(size)
-
-    def steps(place: Offset) -> Iterator[Offset]:
-        for step in before:
-            row, column = _plus(place, step)
-            if 1 <= row <= height and 1 <= column <= width:
-                yield row, column
-
-    hidden, waiting = {output}, [output]  # type B also stays in place, so that fewer steps are no restriction
-    while waiting:
-        fresh = set(steps(waiting.pop())) - hidden
-        hidden |= fresh
-        waiting += fresh
-    return frozenset(place for near in hidden for place in steps(near))  # the first layer, of type A, is the last step
-
-
-@_whole
-def _missed(width: int, row: int, column: int) -> float:
-    """Earlier places of a map that its place (row, column) never sees, with 3×3 kernels."""
-    if row < 1 or not 1 <= column <= width:
-        return math.nan
-    earlier = [place for place in product(range(1, row + 1), range(1, width + 1)) if place < (row, column)]
-    return sum(place not in _seen(3, row, width, (row, column)) for place in earlier)
-
-
-@_whole
-def _ever(size: int, up: int, right: int) -> float:
-    """1 if the pixel so many rows up and columns right of an output far from the borders is ever seen, else 0."""
-    if size < 1 or size % 2 == 0:
-        return math.nan
-    if up < 0:
-        return 0
-    margin = abs(right) + size // 2 * up  # a walk to the pixel can keep within
-    output = (up + 1, margin + 1)
-    return int((1, output[1] + right) in _seen(size, up + 1, 2 * margin + 1, output))
-
-
-@cache
-def _within(layers: int) -> frozenset[Offset]:
-    """Offsets that layers A, B, ..., B with 3×3 kernels see far from the borders."""
-    if layers == 0:
-        return frozenset([(0, 0)])
-    return frozenset(_plus(place, step) for place in _within(layers - 1) for step in (A if layers == 1 else B))
-
-
-def _window(layers: int) -> list[Offset]:
-    places = product(range(-layers, 1), range(-layers, layers + 1))
-    return [place for place in places if place < (0, 0)]
-
-
-@_whole
-def _blind(layers: int) -> float:
-    """Earlier pixels within as many rows and columns as there are layers that the layers miss."""
-    return sum(place not in _within(layers) for place in _window(layers)) if layers >= 0 else math.nan
-
-
-@_whole
-def _earlier(layers: int) -> float:
-    """Earlier pixels within as many rows and columns as there are layers."""
-    return len(_window(layers)) if layers >= 0 else math.nan
-
-
-FUNCTIONS: dict[str, Callable[..., float]] = {
-    "m": _missed,
-    r"\beta": _blind,
-    r"\nu": _earlier,
-    "S": lambda up, right: _ever(3, up, right),
-    "s": _ever,
-}
 
 
 def _grid(mask: Mapping[Offset, int]) -> list[list[int]]:

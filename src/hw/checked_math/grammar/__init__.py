@@ -1,0 +1,1 @@
+"""The grammar of displayed formulas: from LaTeX to statements, by recursive descent."""

@@ -1,0 +1,101 @@
+"""Variables that an operator binds, what they run over, and the conditions on them."""
+
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.syntax import Binder, Chain, Comparison, Name, Node, Range, Sequence
+
+__all__ = ["binders", "conditions", "subscript"]
+
+
+def subscript(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]:
+    r"""What stands below an operator: a letter, or binders and conditions in braces or in `\substack`."""
+    cursor.expect("_")
+    if cursor.token.text != "{":
+        token = cursor.next()
+        if token.kind != "name":
+            raise cursor.fail("a variable", token)
+        return (Binder(token.start, token.end, token.text),), ()
+    braces = [cursor.next()]
+    if cursor.accept(r"\substack"):
+        braces.append(cursor.expect("{"))
+    found = binders(cursor)
+    for brace in braces:
+        cursor.close(brace)
+    return found
+
+
+def binders(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]:
+    r"""`j=1`, `z`, `a \in M`, `1 \le i < j \le k`, `k \neq i`, and conditions, separated by commas or `\\`."""
+    found: list[Binder] = []
+    rest: list[Comparison] = []
+    pending: list[Node] = []  # variables that wait for their set: i and j of `i, j \in M`
+    while True:
+        first = cursor.expression()
+        chain = cursor.chain(first)
+        is_new = isinstance(first, Name) and all(binder.name != first.name for binder in found)
+        if chain is None and cursor.token.text == ",":
+            pending.append(first)
+        elif chain is None:
+            found += map(_plain, (*pending, first))
+            pending = []
+        elif is_new and chain.signs in ((r"\in",), ("=",)):
+            found += _over(cursor, (*pending, first), chain)
+            pending = []
+        else:
+            found += map(_plain, pending)
+            pending = []
+            found += _from_inequalities(chain, found)
+            rest += _comparisons(chain)
+        if not cursor.accept(",", r"\\", ";"):
+            return tuple(found), tuple(rest)
+
+
+def _plain(node: Node) -> Binder:
+    """A variable that runs over the space of its sort."""
+    if isinstance(node, Sequence):
+        return Binder(node.start, node.end, node.name, first=node.first, last=node.last)
+    return Binder(node.start, node.end, _variable(node))
+
+
+def _over(cursor: Cursor, nodes: tuple[Node, ...], chain: Chain) -> list[Binder]:
+    """Variables that run over a set, or from a first number on."""
+    if chain.signs == ("=",):
+        start, (_, first) = nodes[-1].start, chain.parts
+        return [cursor.ranged(start, Binder, _variable(node), None, first) for node in nodes]
+    return [Binder(node.start, node.end, _variable(node), over=chain.parts[1]) for node in nodes]
+
+
+def _variable(node: Node) -> str:
+    if not isinstance(node, Name):
+        raise FormulaError("expected a variable to run over", node.start)
+    return node.name
+
+
+def _from_inequalities(chain: Chain, binders: list[Binder]) -> list[Binder]:
+    r"""`1 \le i < j \le k` binds i and j to whole numbers between the ends; `k \neq i` binds k to its index range."""
+    first, *middle, last = chain.parts
+    names = [part for part in middle if isinstance(part, Name)]
+    if names and len(names) == len(middle) and set(chain.signs) <= {"<", r"\le"}:
+        known = {binder.name for binder in binders}
+        new = [part for part in names if part.name not in known]
+        return [Binder(part.start, part.end, part.name, over=Range(part.start, part.end, first, last)) for part in new]
+    if not binders and chain.signs == (r"\neq",) and isinstance(first, Name):
+        return [Binder(first.start, first.end, first.name)]
+    return []
+
+
+def _comparisons(chain: Chain) -> list[Comparison]:
+    """One comparison a sign."""
+    pairs = zip(chain.parts, chain.signs, chain.parts[1:], strict=False)
+    return [Comparison(left.start, right.end, left, sign, right) for left, sign, right in pairs]
+
+
+def conditions(cursor: Cursor) -> tuple[Comparison, ...]:
+    r"""Relations, separated by commas or `\land`."""
+    found: list[Comparison] = []
+    while not found or cursor.accept(",", r"\land"):
+        chain = cursor.chain(cursor.expression())
+        if chain is None:
+            raise cursor.fail("a relation sign")
+        found += _comparisons(chain)
+    return tuple(found)
