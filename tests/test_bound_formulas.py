@@ -11,9 +11,9 @@ from torch.nn.functional import conv2d
 import test_masked_conv
 from hw.checked_math.arithmetic import EXACT
 from hw.checked_math.document import formulas_of_file
-from hw.checked_math.evaluation import Compiler
+from hw.checked_math.evaluation.expressions import compiler_for
+from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.models import MODELS
-from hw.checked_math.parser import Names, parse
 from hw.masked_conv import GatedMaskedConv2d, MaskedConv2d
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ def displayed(page: str, id: str) -> str:
 def value(latex: str, variable: str, number: int) -> Fraction:
     model = MODELS["offsets"]
     (statement,) = parse(f"{latex} = 0", Names(model.vocabulary))
-    return Compiler(model, EXACT, {}).expression(statement.chain.parts[0])({variable: number})
+    return compiler_for(model, EXACT, {}).expression(statement.chain.parts[0])({variable: number})
 
 
 def check_limits(latex: str) -> None:

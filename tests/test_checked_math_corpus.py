@@ -28,7 +28,7 @@ GIVEN = {  # definitions that a claim may build on
         r"\ell_{i,j} := -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}"
         r"{\sum_{k=1}^{2N}\mathbf 1[k\neq i]\,\exp(\mathrm{sim}(z_i,z_k)/\tau)}"
     ),
-    "m": r"m(x) := \tfrac12(f_0(x)+f_1(x))",
+    "M": r"M(x) := \tfrac12(f_0(x)+f_1(x))",
 }
 
 
@@ -99,7 +99,10 @@ LATENT_RIGHT = of(
     ),
     (
         "log-evidence is ELBO plus KL, sum",
-        r"\ln p(x) = \sum_z q(z\mid x)\ln\left(\frac{p(x,z)}{q(z\mid x)}\right) + \operatorname{KL}(q(z|x) \Vert p(z|x))",
+        (
+            r"\ln p(x) = \sum_z q(z\mid x)\ln\left(\frac{p(x,z)}{q(z\mid x)}\right)"
+            r" + \operatorname{KL}(q(z|x) \Vert p(z|x))"
+        ),
         "q << posterior",
     ),
     (
@@ -130,8 +133,14 @@ LATENT_RIGHT = of(
     ("ELBO is a bound", r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
     ("ELBO is a bound, bare law", r"\mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] \leq \log p(x)"),
     ("ELBO is a bound, no braces", r"\mathbb E_q\big[\log p(x,z) - \log q(z|x)\big] \leqslant \log p(x)"),
-    ("ELBO is a bound, a dot for z", r"\mathbb{E}_{z\sim q(\cdot\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] \le \log p(x)"),
-    ("ELBO is a bound, draw below", r"\log p(x) \ge \underset{z\sim q(z\mid x)}{\mathbb{E}}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
+    (
+        "ELBO is a bound, a dot for z",
+        r"\mathbb{E}_{z\sim q(\cdot\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] \le \log p(x)",
+    ),
+    (
+        "ELBO is a bound, draw below",
+        r"\log p(x) \ge \underset{z\sim q(z\mid x)}{\mathbb{E}}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]",
+    ),
     ("ELBO is a bound of p(x) too", r"\mathrm{ELBO}(x) \le \log p(x) \le p(x) - 1 < p(x)", "", "ELBO"),
     ("ELBO gap", r"\log p(x) - \mathrm{ELBO}(x) = D_\mathrm{KL}\left[q(z|x) \,\big\|\, p(z|x)\right]", "", "ELBO"),
     ("ELBO is tight at the posterior", r"\mathrm{ELBO}(x) = \log p(x)", "q = posterior", "ELBO"),
@@ -146,7 +155,6 @@ LATENT_RIGHT = of(
     (
         "run of densities in a log",
         r"\mathbb{E}_{q(z\mid x)}[\log p(x\mid z)p(z)] = \mathbb{E}_{q(z\mid x)}[\log p(x,z)]",
-        "q << prior",
     ),
     (
         "Jensen",
@@ -159,11 +167,26 @@ LATENT_RIGHT = of(
         r"""\log p(x) \ge \log \mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]
 \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]""",
     ),
-    ("KL is not negative", r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) \ge 0, \quad \mathrm{KL}(p(z|x)\|q(z|x)) \ge 0"),
-    ("KL as an expectation", r"\mathbb{E}_q\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right] = D_{\mathrm{KL}}(q\,\|\,p(z\mid x))"),
+    (
+        "KL is not negative",
+        r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) \ge 0, \quad \mathrm{KL}(p(z|x)\|q(z|x)) \ge 0",
+    ),
+    (
+        "KL as an expectation",
+        r"\mathbb{E}_q\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right] = D_{\mathrm{KL}}(q\,\|\,p(z\mid x))",
+    ),
     ("KL as a sum", r"\mathrm{KL}\left(q(z\mid x)\,\|\,p(z)\right) = \sum_z q(z\mid x)\log\frac{q(z\mid x)}{p(z)}"),
-    ("KL with its sign", r"\mathbb{E}_{p(z\mid x)}\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right] = -\mathrm{KL}[p(z\mid x)\,\|\,q(z\mid x)]"),
-    ("cross-entropy", r"-\mathbb{E}_{q(z\mid x)}[\log p(z)] = \mathrm{H}(q(z\mid x)) + D_{\mathrm{KL}}(q(z\mid x)\|p(z))"),
+    (
+        "KL with its sign",
+        (
+            r"\mathbb{E}_{p(z\mid x)}\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right]"
+            r" = -\mathrm{KL}[p(z\mid x)\,\|\,q(z\mid x)]"
+        ),
+    ),
+    (
+        "cross-entropy",
+        r"-\mathbb{E}_{q(z\mid x)}[\log p(z)] = \mathrm{H}(q(z\mid x)) + D_{\mathrm{KL}}(q(z\mid x)\|p(z))",
+    ),
     ("a constant's expectation", r"\mathbb{E}_{q(z\mid x)}[\log p(x)] = \log p(x)"),
     (
         "mutual information",
@@ -207,14 +230,37 @@ LATENT_RIGHT = of(
         "posterior << q",
         "w",
     ),
-    ("two draws by name", r"\mathbb{E}_{z_1,z_2\sim q(z\mid x)}\left[\tfrac12(w_1+w_2)\right] = p(x)", "posterior << q", "w"),
+    (
+        "two draws by name",
+        r"\mathbb{E}_{z_1,z_2\sim q(z\mid x)}\left[\tfrac12(w_1+w_2)\right] = p(x)",
+        "posterior << q",
+        "w",
+    ),
     (
         "dots between draws",
         r"\mathbb{E}_{z_1,\dots,z_k\sim q(z\mid x)}\left[\frac{1}{k}\sum_{j=1}^{k} w_j\right] = p(x)",
         "posterior << q",
         "w",
     ),
-    ("product of weights", r"\mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\prod_{j=1}^k w_j\right] = p(x)^k", "posterior << q", "w"),
+    (
+        "draws of the joint law",
+        r"\mathbb{E}_{z_{1:k}\sim q(z_{1:k}\mid x)}\left[\frac{1}{k}\sum_{j=1}^{k} w_j\right] = p(x)",
+        "posterior << q",
+        "w",
+    ),
+    ("the law with the draw's index", r"\mathbb{E}_{z_1\sim q(z_1\mid x)}[w_1] = p(x)", "posterior << q", "w"),
+    (
+        "one of n weights",
+        r"\sum_{j=1}^n w_j \ge w_1, \qquad \max_{1\le j\le n} w_j \ge \frac1n\sum_{j=1}^n w_j",
+        "",
+        "w",
+    ),
+    (
+        "product of weights",
+        r"\mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\prod_{j=1}^k w_j\right] = p(x)^k",
+        "posterior << q",
+        "w",
+    ),
     ("posterior ratio", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(z\mid x)}{q(z\mid x)}\right] = 1", "posterior << q"),
     (
         "variance of the weight",
@@ -235,12 +281,27 @@ LATENT_RIGHT = of(
         r" = \chi^2\left(p(z\mid x)\,\|\,q(z\mid x)\right)",
         "posterior << q",
     ),
-    ("normalized weights", r"\tilde w_j := \frac{w_j}{\sum_{i=1}^k w_i}, \qquad \sum_{j=1}^k \tilde w_j = 1", "q << posterior", "w"),
+    (
+        "normalized weights",
+        r"\tilde w_j := \frac{w_j}{\sum_{i=1}^k w_i}, \qquad \sum_{j=1}^k \tilde w_j = 1",
+        "q << posterior",
+        "w",
+    ),
     ("all but one weight", r"\sum_{\substack{i=1\\ i\neq j}}^{k} w_i = \sum_{i=1}^k w_i - w_j", "", "w"),
     ("the chain of bounds", r"\log p(x) \ge \mathcal{L}_{k+1}(x) \ge \mathcal{L}_k(x) \ge \mathcal{L}_1(x)", "", "L"),
-    ("the chain of bounds, defined in two steps", r"\mathcal L_1 \leq \mathcal L_k \leq \mathcal L_{k+1} \leq \log p(x)", "", "L of w"),
+    (
+        "the chain of bounds, defined in two steps",
+        r"\mathcal L_1 \leq \mathcal L_k \leq \mathcal L_{k+1} \leq \log p(x)",
+        "",
+        "L of w",
+    ),
     ("two draws are better", r"\mathcal{L}_2(x) \ge \mathcal{L}_1(x)", "", "L"),
-    ("one draw is the ELBO", r"\mathcal{L}_1(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]", "", "L"),
+    (
+        "one draw is the ELBO",
+        r"\mathcal{L}_1(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]",
+        "",
+        "L",
+    ),
     ("all bounds are tight at the posterior", r"\mathcal{L}_k(x) = \log p(x)", "q = posterior", "L"),
     (
         "mean of logs is below log of mean",
@@ -249,7 +310,12 @@ LATENT_RIGHT = of(
         "",
         "L",
     ),
-    ("pointwise for two weights", r"\log\left(\frac{w_1+w_2}{2}\right) \ge \tfrac12\log w_1 + \tfrac12\log w_2", "", "w"),
+    (
+        "pointwise for two weights",
+        r"\log\left(\frac{w_1+w_2}{2}\right) \ge \tfrac12\log w_1 + \tfrac12\log w_2",
+        "",
+        "w",
+    ),
     (
         "subsets",
         r"\frac1k\sum_{j=1}^k w_j = \mathbb{E}_{I\subseteq[k],\,|I|=m}\left[\frac1m\sum_{j\in I} w_j\right]",
@@ -258,7 +324,10 @@ LATENT_RIGHT = of(
     ),
     (
         "subsets and the log",
-        r"\log\frac1k\sum_{j=1}^k w_j \ge \mathbb{E}_{I\subset\{1,\dots,k\},\,|I|=m}\Biggl[\log\frac1m\sum_{j\in I} w_j\Biggr]",
+        (
+            r"\log\frac1k\sum_{j=1}^k w_j \ge \mathbb{E}_{I\subset\{1,\dots,k\},\,|I|=m}\Biggl[\log\frac1m\sum_{j\in"
+            r" I} w_j\Biggr]"
+        ),
         "",
         "w",
     ),
@@ -277,34 +346,68 @@ LATENT_WRONG = of(
     ("Bayes upside down", r"p(z\mid x) = \frac{p(x)}{p(x\mid z)\,p(z)}"),
     ("marginal under q", r"p(x) = \mathbb{E}_{q(z\mid x)}[p(x\mid z)]"),
     ("marginal of the posterior", r"p(x) = \sum_z p(z\mid x)"),
-    ("needs q << posterior", r"\log p(x) = \mathbb{E}_{q(z|x)}\left[\log\frac{p(x,z)}{q(z|x)}\right] + \mathrm{KL}(q(z|x)\|p(z|x))"),
+    (
+        "needs q << posterior",
+        r"\log p(x) = \mathbb{E}_{q(z|x)}\left[\log\frac{p(x,z)}{q(z|x)}\right] + \mathrm{KL}(q(z|x)\|p(z|x))",
+    ),
     ("needs posterior << q", r"\log p(x) = \log\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]"),
     (
         "KL subtracted",
-        r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] - D_{\mathrm{KL}}(q(z\mid x)\|p(z\mid x))",
+        (
+            r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid"
+            r" x)}\right] - D_{\mathrm{KL}}(q(z\mid x)\|p(z\mid x))"
+        ),
         "positive",
     ),
     (
         "KL's order swapped",
-        r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] + D_{\mathrm{KL}}(p(z\mid x)\|q(z\mid x))",
+        (
+            r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid"
+            r" x)}\right] + D_{\mathrm{KL}}(p(z\mid x)\|q(z\mid x))"
+        ),
         "positive",
     ),
     (
         "KL to the prior",
-        r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] + D_{\mathrm{KL}}(q(z\mid x)\|p(z))",
+        (
+            r"\log p(x) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid"
+            r" x)}\right] + D_{\mathrm{KL}}(q(z\mid x)\|p(z))"
+        ),
         "positive",
     ),
-    ("KL is symmetric", r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) = D_{\mathrm{KL}}(p(z\mid x)\,\|\,q(z\mid x))", "positive"),
+    (
+        "KL is symmetric",
+        r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) = D_{\mathrm{KL}}(p(z\mid x)\,\|\,q(z\mid x))",
+        "positive",
+    ),
     ("KL is positive", r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x)) > 0"),
     ("KL is zero", r"\mathrm{KL}\left[q(z\mid x)\,\|\,p(z\mid x)\right] = 0"),
-    ("KL's ratio inverted", r"D_{\mathrm{KL}}(q(z\mid x)\|p(z)) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(z)}{q(z\mid x)}\right]", "positive"),
-    ("KL's expectation under the other law", r"D_{\mathrm{KL}}(q(z\mid x)\|p(z)) = \mathbb{E}_{p(z)}\left[\log\frac{q(z\mid x)}{p(z)}\right]", "positive"),
+    (
+        "KL's ratio inverted",
+        r"D_{\mathrm{KL}}(q(z\mid x)\|p(z)) = \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(z)}{q(z\mid x)}\right]",
+        "positive",
+    ),
+    (
+        "KL's expectation under the other law",
+        r"D_{\mathrm{KL}}(q(z\mid x)\|p(z)) = \mathbb{E}_{p(z)}\left[\log\frac{q(z\mid x)}{p(z)}\right]",
+        "positive",
+    ),
     ("ELBO is an upper bound", r"\log p(x) \le \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
     ("ELBO is a strict bound", r"\mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right] < \log p(x)"),
     ("ELBO is always tight", r"\mathrm{ELBO}(x) = \log p(x)", "positive", "ELBO"),
     ("ELBO bounds the posterior", r"\mathrm{ELBO}(x) \le \log p(z\mid x)", "", "ELBO"),
-    ("ELBO with the conditional", r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x\mid z)}{q(z\mid x)}\right]"),
-    ("ELBO over the posterior", r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{p(z\mid x)}\right] + D_{\mathrm{KL}}(q(z\mid x)\|p(z))", "positive"),
+    (
+        "ELBO with the conditional",
+        r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x\mid z)}{q(z\mid x)}\right]",
+    ),
+    (
+        "ELBO over the posterior",
+        (
+            r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{p(z\mid"
+            r" x)}\right] + D_{\mathrm{KL}}(q(z\mid x)\|p(z))"
+        ),
+        "positive",
+    ),
     (
         "reconstruction plus KL",
         r"\mathrm{ELBO}(x) = \mathbb{E}_{q(z|x)}[\log p(x|z)] + D_{\mathrm{KL}}(q(z|x)\|p(z))",
@@ -317,8 +420,21 @@ LATENT_WRONG = of(
         "positive",
         "ELBO",
     ),
-    ("Jensen reversed", r"\log\mathbb{E}_{q}\left[\frac{p(x,z)}{q(z\mid x)}\right] \le \mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"),
-    ("Jensen as an equality", r"\log\mathbb{E}_{q}\left[\frac{p(x,z)}{q(z\mid x)}\right] = \mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]", "positive"),
+    (
+        "Jensen reversed",
+        (
+            r"\log\mathbb{E}_{q}\left[\frac{p(x,z)}{q(z\mid x)}\right] \le"
+            r" \mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"
+        ),
+    ),
+    (
+        "Jensen as an equality",
+        (
+            r"\log\mathbb{E}_{q}\left[\frac{p(x,z)}{q(z\mid x)}\right] ="
+            r" \mathbb{E}_{q}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"
+        ),
+        "positive",
+    ),
     ("mean of the weight needs support", r"\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)"),
     ("weight upside down", r"\mathbb{E}_{q(z\mid x)}\left[\frac{q(z\mid x)}{p(x,z)}\right] = p(x)", "positive"),
     ("weight under p", r"\mathbb{E}_{p(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right] = p(x)", "positive"),
@@ -348,13 +464,19 @@ LATENT_WRONG = of(
     ("two draws are no better", r"\mathcal{L}_2(x) = \mathcal{L}_1(x)", "positive", "L"),
     (
         "mean of logs for log of mean",
-        r"\mathcal{L}_k(x) = \mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\frac1k\sum_{j=1}^k\log\frac{p(x,z_j)}{q(z_j\mid x)}\right]",
+        (
+            r"\mathcal{L}_k(x) = \mathbb{E}_{z_{1:k}\sim q(z\mid"
+            r" x)}\left[\frac1k\sum_{j=1}^k\log\frac{p(x,z_j)}{q(z_j\mid x)}\right]"
+        ),
         "positive",
         "L",
     ),
     (
         "log of the sum for log of the mean",
-        r"\mathcal{L}_k(x) = \mathbb{E}_{z_{1:k}\sim q(z\mid x)}\left[\log\sum_{j=1}^k\frac{p(x,z_j)}{q(z_j\mid x)}\right]",
+        (
+            r"\mathcal{L}_k(x) = \mathbb{E}_{z_{1:k}\sim q(z\mid"
+            r" x)}\left[\log\sum_{j=1}^k\frac{p(x,z_j)}{q(z_j\mid x)}\right]"
+        ),
         "positive",
         "L",
     ),
@@ -380,7 +502,11 @@ LATENT_WRONG = of(
     ),
     ("normalized weights need a weight", r"\sum_{j=1}^k \frac{w_j}{\sum_{i=1}^k w_i} = 1", "", "w"),
     ("second draw does not matter", r"w_1 = w_2", "positive", "w"),
-    ("mutual information of a product", r"\mathbb{E}_{p(x,z)}\left[\log\frac{p(x,z)}{p(x)\,p(z)}\right] = 0", "positive"),
+    (
+        "mutual information of a product",
+        r"\mathbb{E}_{p(x,z)}\left[\log\frac{p(x,z)}{p(x)\,p(z)}\right] = 0",
+        "positive",
+    ),
     ("conditional entropy is larger", r"\mathbb{E}_{p(x)}[\mathrm{H}(p(z\mid x))] \ge \mathrm{H}(p(z))", "positive"),
     (
         "the aggregate's KL is all of it",
@@ -401,23 +527,45 @@ LATENT_WRONG = of(
     ("the tangent is below strictly", r"1 + a < e^a"),
     ("infinity minus infinity", r"\infty - \infty = 0"),
     ("undefined equals itself", r"\log(-1) = \log(-1)"),
+    ("one large term does not hide a small one", r"\log p(x) + 10^{15} - 10^{15} = 2\log p(x)"),
+    ("one large claim does not hide another", r"e^{40} - e^{40} = 0, \qquad \log p(x) = 2\log p(x)"),
+    ("counts are not ordered by their letters", r"n \le k"),
+    ("counts are not small", r"k! \le 6"),
+    ("numbers are not small", r"a \le 3"),
     ("cases the wrong way", r"\max(a,b) = \begin{cases} b & a \ge b \\ a & \text{otherwise} \end{cases}"),
 )
 DENSITIES_RIGHT = of(
     "two-densities",
     ("value", r"V(D) = \mathbb{E}_{f_1(x)}[\log D(x)] + \mathbb{E}_{f_0(x)}[\log(1-D(x))]"),
-    ("value with draws", r"V(D) = \mathbb{E}_{x\sim f_1}\big[\log D(x)\big] + \mathbb{E}_{x\sim f_0}\big[\log(1-D(x))\big]"),
+    (
+        "value with draws",
+        r"V(D) = \mathbb{E}_{x\sim f_1}\big[\log D(x)\big] + \mathbb{E}_{x\sim f_0}\big[\log(1-D(x))\big]",
+    ),
     ("value as a sum", r"V(D) = \sum_x \left(f_1(x)\log D(x) + f_0(x)\log\left(1-D(x)\right)\right)"),
     ("value of p", r"V(D) = \int p_1(x)\log D(x)\,\mathrm dx + \int p_0(x)\log(1-D(x))\,\mathrm dx"),
     ("best discriminator", r"D^*(x) = \frac{f_1(x)}{f_0(x)+f_1(x)}"),
     ("best discriminator, star in braces", r"D^{*}(x) = f_1(x)/(f_1(x)+f_0(x))"),
-    ("best discriminator, star", r"D^\star(x) = \left(1 + \frac{f_0(x)}{f_1(x)}\right)^{-1}", "f_1 > 0"),
+    ("best discriminator, star", r"D^\star(x) = \left(1 + \frac{f_0(x)}{f_1(x)}\right)^{-1}"),
     ("best value is largest", r"V(D) \le V(D^*) \le 0"),
-    ("JSD", r"\mathrm{JSD}(f_0,f_1) = \tfrac12 D_{\mathrm{KL}}\left(f_0\,\|\,\tfrac12(f_0+f_1)\right) + \tfrac12 D_{\mathrm{KL}}\left(f_1\,\|\,\tfrac12(f_0+f_1)\right)"),
-    ("JSD with a named mixture", r"D_{\mathrm{JS}}(f_0\|f_1) = \frac{1}{2}\mathrm{KL}(f_0\|m) + \frac{1}{2}\mathrm{KL}(f_1\|m)", "", "m"),
+    (
+        "JSD",
+        (
+            r"\mathrm{JSD}(f_0,f_1) = \tfrac12 D_{\mathrm{KL}}\left(f_0\,\|\,\tfrac12(f_0+f_1)\right)"
+            r" + \tfrac12 D_{\mathrm{KL}}\left(f_1\,\|\,\tfrac12(f_0+f_1)\right)"
+        ),
+    ),
+    (
+        "JSD with a named mixture",
+        r"D_{\mathrm{JS}}(f_0\|f_1) = \frac{1}{2}\mathrm{KL}(f_0\|M) + \frac{1}{2}\mathrm{KL}(f_1\|M)",
+        "",
+        "M",
+    ),
     (
         "JSD from entropies",
-        r"\mathrm{JSD}(f_0,f_1) = \mathrm{H}\left(\tfrac12(f_0+f_1)\right) - \tfrac12\mathrm{H}(f_0) - \tfrac12\mathrm{H}(f_1)",
+        (
+            r"\mathrm{JSD}(f_0,f_1) = \mathrm{H}\left(\tfrac12(f_0+f_1)\right) -"
+            r" \tfrac12\mathrm{H}(f_0) - \tfrac12\mathrm{H}(f_1)"
+        ),
     ),
     ("JSD is bounded", r"0 \le \mathrm{JSD}(f_0, f_1) \le \log 2"),
     ("JSD is symmetric", r"\mathrm{JSD}(f_0,f_1) = \mathrm{JSD}(f_1,f_0)"),
@@ -434,28 +582,62 @@ DENSITIES_RIGHT = of(
     ),
     ("density ratio", r"\frac{f_1(x)}{f_0(x)} = \frac{D^*(x)}{1-D^*(x)}"),
     ("density from the other", r"f_1(x) = f_0(x)\,\frac{D^*(x)}{1-D^*(x)}", "f_0 > 0"),
-    ("KL to the mixture", r"D_{\mathrm{KL}}\left(f_0\,\|\,\tfrac{1}{2}(f_0+f_1)\right) = \mathbb{E}_{x\sim f_0}[\log(2(1-D^*(x)))]"),
+    (
+        "KL to the mixture",
+        r"D_{\mathrm{KL}}\left(f_0\,\|\,\tfrac{1}{2}(f_0+f_1)\right) = \mathbb{E}_{x\sim f_0}[\log(2(1-D^*(x)))]",
+    ),
     (
         "cost that does not saturate",
-        r"-\mathbb{E}_{x\sim f_0}[\log D^*(x)] = \mathrm{KL}(f_0\|f_1) - \mathrm{KL}\left(f_0\,\Big\|\,\frac{f_0+f_1}{2}\right) + \log 2",
+        (
+            r"-\mathbb{E}_{x\sim f_0}[\log D^*(x)] = \mathrm{KL}(f_0\|f_1) -"
+            r" \mathrm{KL}\left(f_0\,\Big\|\,\frac{f_0+f_1}{2}\right) + \log 2"
+        ),
     ),
     ("total variation", r"D_{\mathrm{TV}}(f_0,f_1) = \frac12\sum_x \left|f_0(x)-f_1(x)\right|"),
     ("Pinsker", r"D_{TV}(f_0,f_1) \le \sqrt{\tfrac12 D_{KL}(f_0\|f_1)}"),
     ("JSD and total variation", r"\tfrac12 D_{TV}(f_0,f_1)^2 \le \mathrm{JSD}(f_0,f_1) \le D_{TV}(f_0,f_1)\log 2"),
     ("KL and chi-squared", r"D_{KL}(f_0\|f_1) \le \log(1+D_{\chi^2}(f_0\|f_1)) \le D_{\chi^2}(f_0\|f_1)"),
-    ("change of measure", r"\mathbb{E}_{x\sim f_1}\left[\frac{f_0(x)}{f_1(x)}\,g(x)\right] = \mathbb{E}_{x\sim f_0}[g(x)]", "f_0 << f_1"),
+    (
+        "change of measure",
+        r"\mathbb{E}_{x\sim f_1}\left[\frac{f_0(x)}{f_1(x)}\,g(x)\right] = \mathbb{E}_{x\sim f_0}[g(x)]",
+        "f_0 << f_1",
+    ),
     ("value of a guess", r"\log 2 + \tfrac12 V(D) \le \mathrm{JSD}(f_0,f_1) = \log 2 + \tfrac12 V(D^*)"),
 )
 DENSITIES_WRONG = of(
     "two-densities",
-    ("value with the labels swapped", r"V(D) = \mathbb{E}_{f_0(x)}[\log D(x)] + \mathbb{E}_{f_1(x)}[\log(1-D(x))]", "positive"),
+    (
+        "value with the labels swapped",
+        r"V(D) = \mathbb{E}_{f_0(x)}[\log D(x)] + \mathbb{E}_{f_1(x)}[\log(1-D(x))]",
+        "positive",
+    ),
     ("value with log D twice", r"V(D) = \mathbb{E}_{f_1(x)}[\log D(x)] + \mathbb{E}_{f_0(x)}[\log D(x)]"),
     ("best discriminator of the other law", r"D^*(x) = \frac{f_0(x)}{f_0(x)+f_1(x)}"),
     ("best discriminator is a half", r"D^*(x) = \frac12"),
-    ("JSD without the halves", r"\mathrm{JSD}(f_0,f_1) = D_{\mathrm{KL}}\left(f_0\|\tfrac12(f_0+f_1)\right) + D_{\mathrm{KL}}\left(f_1\|\tfrac12(f_0+f_1)\right)"),
-    ("JSD to the sum", r"\mathrm{JSD}(f_0,f_1) = \tfrac12\mathrm{KL}(f_0\|f_0+f_1) + \tfrac12\mathrm{KL}(f_1\|f_0+f_1)"),
-    ("JSD is the mean of both KL", r"\mathrm{JSD}(f_0,f_1) = \tfrac12\mathrm{KL}(f_0\|f_1) + \tfrac12\mathrm{KL}(f_1\|f_0)", "positive"),
-    ("JSD with its arguments swapped", r"\mathrm{JSD}(f_0,f_1) = \tfrac12 D_{KL}\left(\tfrac12(f_0+f_1)\|f_0\right) + \tfrac12 D_{KL}\left(\tfrac12(f_0+f_1)\|f_1\right)", "positive"),
+    (
+        "JSD without the halves",
+        (
+            r"\mathrm{JSD}(f_0,f_1) = D_{\mathrm{KL}}\left(f_0\|\tfrac12(f_0+f_1)\right)"
+            r" + D_{\mathrm{KL}}\left(f_1\|\tfrac12(f_0+f_1)\right)"
+        ),
+    ),
+    (
+        "JSD to the sum",
+        r"\mathrm{JSD}(f_0,f_1) = \tfrac12\mathrm{KL}(f_0\|f_0+f_1) + \tfrac12\mathrm{KL}(f_1\|f_0+f_1)",
+    ),
+    (
+        "JSD is the mean of both KL",
+        r"\mathrm{JSD}(f_0,f_1) = \tfrac12\mathrm{KL}(f_0\|f_1) + \tfrac12\mathrm{KL}(f_1\|f_0)",
+        "positive",
+    ),
+    (
+        "JSD with its arguments swapped",
+        (
+            r"\mathrm{JSD}(f_0,f_1) = \tfrac12 D_{KL}\left(\tfrac12(f_0+f_1)\|f_0\right)"
+            r" + \tfrac12 D_{KL}\left(\tfrac12(f_0+f_1)\|f_1\right)"
+        ),
+        "positive",
+    ),
     ("best value with one JSD", r"V(D^*) = -\log 4 + \mathrm{JSD}(f_0,f_1)"),
     ("best value with log 2", r"V(D^*) = -\log 2 + 2\,\mathrm{JSD}(f_0,f_1)"),
     ("JSD with a whole value", r"\mathrm{JSD}(f_0,f_1) = \log 2 + V(D^*)"),
@@ -469,27 +651,42 @@ DENSITIES_WRONG = of(
     ("KL swapped", r"\mathrm{KL}(f_0\|f_1) = \mathrm{KL}(f_1\|f_0)", "positive"),
     ("total variation without the half", r"D_{TV}(f_0,f_1) = \sum_x |f_0(x)-f_1(x)|"),
     ("Pinsker without the half", r"D_{TV}(f_0,f_1)^2 \le \tfrac14 D_{KL}(f_0\|f_1)"),
-    ("change of measure needs support", r"\mathbb{E}_{x\sim f_1}\left[\frac{f_0(x)}{f_1(x)}\,g(x)\right] = \mathbb{E}_{x\sim f_0}[g(x)]"),
+    (
+        "change of measure needs support",
+        r"\mathbb{E}_{x\sim f_1}\left[\frac{f_0(x)}{f_1(x)}\,g(x)\right] = \mathbb{E}_{x\sim f_0}[g(x)]",
+    ),
 )
 DETERMINANT = r"\left|\det\frac{\partial F(u)}{\partial u}\right|"
 BIJECTION_RIGHT = of(
     "bijection",
     ("KL is invariant", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F^{-1}(X)}\,\|\,P_U)"),
-    ("KL is invariant, densities", r"D_{KL}\left[p_X \Vert p_{F(U)}\right] = D_{KL}\left[p_{F^{-1}(X)} \Vert p_U\right]"),
+    (
+        "KL is invariant, densities",
+        r"D_{KL}\left[p_X \Vert p_{F(U)}\right] = D_{KL}\left[p_{F^{-1}(X)} \Vert p_U\right]",
+    ),
     ("reverse KL is invariant", r"\mathrm{KL}(P_{F(U)}\|P_X) = \mathrm{KL}\bigl(P_U\,\big\|\,P_{F^{-1}(X)}\bigr)"),
     ("density of F(U) at F(u)", rf"p_{{F(U)}}(F(u)) = p_U(u)\,{DETERMINANT}^{{-1}}"),
     ("density of F(U), fraction", rf"p_{{F(U)}}(F(u)) = \frac{{p_U(u)}}{{{DETERMINANT}}}"),
     ("density of F(U) at x", r"p_{F(U)}(x) = p_U(F^{-1}(x))\left|\det\frac{\partial F^{-1}(x)}{\partial x}\right|"),
     ("density of the inverse", r"p_{F^{-1}(X)}(u) = p_X(F(u))\,\lvert\det J_F(u)\rvert"),
     ("log-density", r"\log p_{F(U)}(F(u)) = \log p_U(u) - \log\left|\det J_F(u)\right|"),
-    ("determinants of inverse maps", r"\left|\det\frac{\partial F^{-1}(x)}{\partial x}\right| = |\det J_F(F^{-1}(x))|^{-1}"),
+    (
+        "determinants of inverse maps",
+        r"\left|\det\frac{\partial F^{-1}(x)}{\partial x}\right| = |\det J_F(F^{-1}(x))|^{-1}",
+    ),
     ("inverse", r"F(F^{-1}(x)) = x, \qquad F^{-1}(F(u)) = u"),
     ("law of the unconscious statistician", r"\mathbb{E}_{x\sim p_{F(U)}}[g(x)] = \mathbb{E}_{u\sim p_U}[g(F(u))]"),
-    ("law of the unconscious statistician, random variables", r"\mathbb{E}_{x\sim P_{F(U)}(x)}[g(x)] = \mathbb{E}_{U}[g(F(U))]"),
+    (
+        "law of the unconscious statistician, random variables",
+        r"\mathbb{E}_{x\sim P_{F(U)}(x)}[g(x)] = \mathbb{E}_{U}[g(F(U))]",
+    ),
     ("forward KL", r"D_{\mathrm{KL}}(P_X\|P_{F(U)}) = \mathbb{E}_{X}[\log p_X(X) - \log p_{F(U)}(X)]"),
     (
         "reverse KL needs no inverse",
-        rf"D_{{\mathrm{{KL}}}}(P_{{F(U)}}\|P_X) = \mathbb{{E}}_{{u\sim p_U(u)}}\left[\log p_U(u) - \log{DETERMINANT} - \log p_X(F(u))\right]",
+        (
+            rf"D_{{\mathrm{{KL}}}}(P_{{F(U)}}\|P_X) = \mathbb{{E}}_{{u\sim p_U(u)}}\left[\log"
+            rf" p_U(u) - \log{DETERMINANT} - \log p_X(F(u))\right]"
+        ),
     ),
     (
         "the submitted proof, repaired",
@@ -502,13 +699,18 @@ D_{{\mathrm{{KL}}}}(P_X\,\|\,P_{{F(U)}})
 \end{{aligned}}""",
     ),
     ("total mass", r"\int p_{F(U)}(x)\,dx = 1"),
+    ("total variation is invariant", r"D_{\mathrm{TV}}(P_X,P_{F(U)}) = D_{\mathrm{TV}}(P_{F^{-1}(X)},P_U)"),
     ("masses of a permutation", r"\sum_x \left|p_{F(U)}(x) - p_U(F^{-1}(x))\right| = 0"),
 )
 BIJECTION_WRONG = of(
     "bijection",
     ("KL swapped", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_U\,\|\,P_{F^{-1}(X)})", "positive"),
     ("forward is reverse", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F(U)}\,\|\,P_X)", "positive"),
-    ("without F", r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F^{-1}(X)}\,\|\,P_{F^{-1}(X)})", "positive"),
+    (
+        "without F",
+        r"D_{\mathrm{KL}}(P_X\,\|\,P_{F(U)}) = D_{\mathrm{KL}}(P_{F^{-1}(X)}\,\|\,P_{F^{-1}(X)})",
+        "positive",
+    ),
     ("missing determinant", r"p_{F(U)}(F(u)) = p_U(u)"),
     ("missing determinant at x", r"p_{F(U)}(x) = p_U(F^{-1}(x))"),
     ("determinant inverted", rf"p_{{F(U)}}(F(u)) = p_U(u)\,{DETERMINANT}"),
@@ -522,7 +724,10 @@ BIJECTION_WRONG = of(
     ),
     (
         "reverse KL with the determinant added",
-        rf"D_{{\mathrm{{KL}}}}(P_{{F(U)}}\|P_X) = \mathbb{{E}}_{{u\sim p_U(u)}}\left[\log p_U(u) + \log{DETERMINANT} - \log p_X(F(u))\right]",
+        (
+            rf"D_{{\mathrm{{KL}}}}(P_{{F(U)}}\|P_X) = \mathbb{{E}}_{{u\sim p_U(u)}}\left[\log"
+            rf" p_U(u) + \log{DETERMINANT} - \log p_X(F(u))\right]"
+        ),
     ),
     ("the wrong base", r"\mathbb{E}_{x\sim p_X}[g(x)] = \mathbb{E}_{u\sim p_U}[g(F(u))]"),
     ("needs a bijection's density", r"\int p_X(F(u))\,du = 1"),
@@ -533,7 +738,10 @@ GAUSSIAN_RIGHT = of(
     ("Bayes", r"p(z\mid x) = \frac{p(x\mid z)p(z)}{\int p(x\mid z')p(z')\,\mathrm dz'}"),
     (
         "log-evidence is ELBO plus KL",
-        r"\log p_\theta(x) = \mathbb{E}_{q_\phi(z\mid x)}\left[\log\frac{p_\theta(x,z)}{q_\phi(z\mid x)}\right] + D_{KL}(q_\phi(z|x)\|p_\theta(z|x))",
+        (
+            r"\log p_\theta(x) = \mathbb{E}_{q_\phi(z\mid x)}\left[\log\frac{p_\theta(x,z)}{q_\phi(z\mid"
+            r" x)}\right] + D_{KL}(q_\phi(z|x)\|p_\theta(z|x))"
+        ),
     ),
     ("reconstruction minus KL", r"\log p(x) \ge \int q(z\mid x)\log p(x\mid z)\,dz - \mathrm{KL}[q(z\mid x)\|p(z)]"),
     ("two draws are better", r"\log p(x) \ge \mathcal{L}_2(x) \ge \mathcal{L}_1(x)", "", "L"),
@@ -549,24 +757,34 @@ GAUSSIAN_WRONG = of(
 )
 EMBEDDINGS_RIGHT = of(
     "embeddings",
-    ("similarity", r"\mathrm{sim}(z_i,z_j) = \frac{z_i^\top z_j}{\lVert z_i\rVert\,\lVert z_j\rVert} = \mathrm{sim}(z_j,z_i)"),
+    (
+        "similarity",
+        r"\mathrm{sim}(z_i,z_j) = \frac{z_i^\top z_j}{\lVert z_i\rVert\,\lVert z_j\rVert} = \mathrm{sim}(z_j,z_i)",
+    ),
     ("similarity with a slash", r"\mathrm{sim}(z_i, z_j) = z_i^{\top} z_j / (\|z_i\| \|z_j\|)"),
     ("distance on the sphere", r"\left\|z_i - z_j\right\|^2 = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
     (
         "loss as log-sum-exp",
-        r"\ell_{i,j} = -\frac{\mathrm{sim}(z_i,z_j)}{\tau} + \log\sum_{\substack{k=1\\k\neq i}}^{2N}\exp(\mathrm{sim}(z_i,z_k)/\tau)",
+        (
+            r"\ell_{i,j} = -\frac{\mathrm{sim}(z_i,z_j)}{\tau} + \log\sum_{\substack{k=1\\k\neq"
+            r" i}}^{2N}\exp(\mathrm{sim}(z_i,z_k)/\tau)"
+        ),
         "",
         "ell",
     ),
     (
         "loss as the paper writes it",
-        r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}{\sum_{k=1}^{2N}\mathbb{1}_{[k\neq i]}\exp(\mathrm{sim}(z_i,z_k)/\tau)}",
+        (
+            r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}{\sum_{k=1}^{2N}\mathbb{1}_{[k\neq"
+            r" i]}\exp(\mathrm{sim}(z_i,z_k)/\tau)}"
+        ),
         "",
         "ell",
     ),
     ("chances add to one", r"\sum_{j=1}^{2N}\mathbf{1}[j\neq i]\,\exp(-\ell_{i,j}) = 1", "", "ell"),
     ("collapsed", r"\ell_{1,2} = \log(2N-1)", "collapsed", "ell"),
     ("not negative", r"\ell_{2n-1,2n} \ge 0", "", "ell"),
+    ("positive among several", r"\ell_{1,2} > 0", "N >= 2", "ell"),
     (
         "mean over both orders",
         r"\mathcal{L} := \frac{1}{2N}\sum_{n=1}^{N}[\ell_{2n-1,2n}+\ell_{2n,2n-1}], \qquad \mathcal{L} \ge 0",
@@ -584,7 +802,10 @@ EMBEDDINGS_WRONG = of(
     ),
     (
         "loss without a temperature",
-        r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j))}{\sum_{k=1}^{2N}\mathbf 1[k\neq i]\exp(\mathrm{sim}(z_i,z_k))}",
+        (
+            r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j))}{\sum_{k=1}^{2N}\mathbf"
+            r" 1[k\neq i]\exp(\mathrm{sim}(z_i,z_k))}"
+        ),
         "",
         "ell",
     ),
@@ -592,6 +813,7 @@ EMBEDDINGS_WRONG = of(
     ("collapsed among 2N", r"\ell_{1,2} = \log(2N)", "collapsed", "ell"),
     ("collapsed among N", r"\ell_{1,2} = \log N", "collapsed", "ell"),
     ("positive", r"\ell_{2n-1,2n} > 0", "", "ell"),
+    ("text is not a name", r"\text{loss}(\tau) = 2\tau"),
     ("distance without the root", r"\lVert z_i - z_j\rVert = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
 )
 OFFSETS_RIGHT = of(
@@ -656,6 +878,13 @@ ERRORS = {  # formula: column of the error, and words of its message
     "begins with a sign": (r"= p(x)", 1, ["expression", "'='"]),
     "two signs": (r"a = = b", 5, ["expression", "'='"]),
     "no sign": (r"p(x)\,p(z\mid x)", 1, ["relation"]),
+    "text for a name": (r"\text{ELBO}(x) = x", 1, ["ELBO"]),
+    "two superscripts": (r"2^3^2 = 64", 4, ["'^'", "braces"]),
+    "two subscripts": (r"z_1_2 = z_1", 4, ["'_'"]),
+    "divergence from a number": (r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,2) = 1", None, ["law"]),
+    "definition of a divergence": (r"\mathrm{JSD}(a,b) := 7", 1, [r"\mathrm{JSD}", "redefined"]),
+    "definition of the expectation": (r"\mathbb{E} := 7", 1, [r"\mathbb{E}", "redefined"]),
+    "digit of another alphabet": ("a = ٣", 5, ["'٣'"]),
     "nothing": ("  ", 3, ["a formula", "the end"]),
     "only text": (r"\text{trivial}", 15, ["a formula", "the end"]),
     "unknown letter": (r"p(x) = s", 8, ["s", "latent"]),
@@ -669,13 +898,13 @@ ERRORS = {  # formula: column of the error, and words of its message
     "environment not closed": ("\\begin{aligned}\na = a", 1, ["aligned"]),
     "environment closed by another": (r"\begin{aligned} a = a \end{gathered}", 23, ["gathered"]),
     "reason without text": (r"\begin{aligned} a &= a && algebra \end{aligned}", 27, [r"\text"]),
-    "log and a dot": (r"\log a\,b\cdot c = 1", 8, ["brackets", r"\log"]),
+    "log and a dot": (r"\log a\,b\cdot c = 1", 9, ["brackets", r"\log"]),
     "log and a slash": (r"\log a/b = 1", 7, ["brackets", r"\log"]),
     "log and a product": (r"\log a b = 1", 8, ["brackets", r"\log"]),
     "log of a product of logs": (r"\log p(x)\,\log q(z\mid x) = 1", 12, ["brackets", r"\log"]),
     "log of a negative": (r"\log -a = 1", 1, ["brackets", r"\log"]),
     "log and a power of a bracket": (r"\log (a)^2 = 1", 9, ["power"]),
-    "power of a log": (r"\log^2 a = 1", 5, ["power"]),
+    "power of a log": (r"\log^2 a = 1", 1, ["power"]),
     "slash and a product": (r"a/bc = 1", 2, [r"\frac"]),
     "two slashes": (r"a/b/c = 1", 2, [r"\frac"]),
     "slash and a dot": (r"a/b\cdot c = 1", 2, [r"\frac"]),
@@ -683,7 +912,7 @@ ERRORS = {  # formula: column of the error, and words of its message
     "expectation without a law": (r"\mathbb{E}[p(x)] = 1", 1, ["law"]),
     "variance without brackets": (r"\operatorname{Var}_{q} a = 1", 24, ["brackets"]),
     "divergence of one law": (r"D_{\mathrm{KL}}(q(z\mid x)) = 1", 16, ["two laws"]),
-    "divergence of different variables": (r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(x)) = 1", 32, ["same variables"]),
+    "divergence of different variables": (r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(x)) = 1", None, ["same variables"]),
     "divergence of what is no law": (r"D_{\mathrm{KL}}(a\,\|\,b) = 1", 17, ["law"]),
     "approximately": (r"p(x) \approx 1", 6, [r"\approx", "test"]),
     "limit": (r"a \to b", 3, [r"\to", "test"]),
@@ -710,7 +939,6 @@ ERRORS = {  # formula: column of the error, and words of its message
     "letter of another alphabet": ("a = ж", 5, ["'ж'"]),
     "comment sign": ("a = b % no", 7, ["'%'"]),
     "dollar": ("a = $b$", 5, ["'$'"]),
-    "sum too long": (r"\sum_{j=1}^{10^9} j = 1", None, ["too long"]),
     "bound that is not whole": (r"\sum_{j=1}^{1.5} j = 1", None, ["whole"]),
     "second line": ("\\begin{aligned}\np(x) &= p(x) \\\\\n&= s\n\\end{aligned}", (3, 4), ["s", "latent"]),
 }
@@ -738,10 +966,16 @@ PAGES = {  # pages on which something is an error, and words of its message
     "unknown assumption": ('```math model="latent" assume="sunny"\na = a\n```', ["sunny", "q << posterior"]),
     "no instance": ('```math model="latent" assume="p(x) = 2"\na = a\n```', ["no instance"]),
     "expectation of something else": ('```math model="latent" expect="no"\na = a\n```', ["expect", "no"]),
+    "option without quotes": ('```math model="latent" assume=positive\na = a\n```', ["assume=positive"]),
+    "option given twice": ('```math model="latent" model="offsets"\na = a\n```', ["model", "twice"]),
+    "fence that is not closed": ('Text\n\n```math model="latent"\na = b\n', ["closed"]),
     "unbound fence": ('```math id="free"\na = a\n```', ["model", "test", "cite"]),
     "unbound dollars": ("Text\n\n$$\na = a\n$$\n", ["model", "test", "cite"]),
     "missing test": ('```math test="tests/test_none.py::test_none"\na \\to b\n```', ["tests/test_none.py::test_none"]),
-    "id used twice": ('```math id="a" model="latent"\na = a\n```\n\n```math id="a" model="latent"\nb = b\n```', ["a", "twice"]),
+    "id used twice": (
+        '```math id="a" model="latent"\na = a\n```\n\n```math id="a" model="latent"\nb = b\n```',
+        ["a", "twice"],
+    ),
     "name defined twice": (
         '```math id="a" model="latent"\nw := 1\n```\n\n```math id="b" model="latent"\nw := 2\n```',
         ["w", "twice"],

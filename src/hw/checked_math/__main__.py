@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.checked_math.document import check_file
-from hw.checked_math.latex import FormulaError
+from hw.checked_math.errors import FormulaError
 from hw.checked_math.mutation import mutate_file
 from hw.checked_math.records import Counterexample, Mutation, Record
 

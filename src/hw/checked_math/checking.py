@@ -9,10 +9,12 @@ from random import Random
 from typing import Any, NamedTuple
 
 from hw.checked_math.arithmetic import CONTEXT, DIGITS, EXACT, FLOAT, Arithmetic, undefined
-from hw.checked_math.evaluation import INSTANCE, Compiler, Environment, Evaluator, holds
-from hw.checked_math.latex import FormulaError
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.evaluation.compiler import INSTANCE, Compiler, Environment, Evaluator, holds
+from hw.checked_math.evaluation.expressions import compiler_for
+from hw.checked_math.grammar.names import bare_letter
+from hw.checked_math.grammar.statements import RELATIONS, Names, parse
 from hw.checked_math.models.model import Instance, Law, Model
-from hw.checked_math.parser import RELATIONS, Names, bare_letter, parse
 from hw.checked_math.records import Counterexample, Relation
 from hw.checked_math.syntax import Chain, Comparison, Definition, Statement
 
@@ -155,7 +157,7 @@ def _refuse_law(definition: Definition, model: Model) -> None:
 
 def _check_definition(definition: Definition, model: Model, known: Mapping[str, Definition]) -> None:
     """A definition is compiled where it stands, so that an unknown name in it is an error there."""
-    compiler = Compiler(model, FLOAT, known)
+    compiler = compiler_for(model, FLOAT, known)
     bound: dict[str, str] = {}
     for name in definition.indices:
         bound[name] = model.vocabulary.variables.get(bare_letter(name), "index")
@@ -218,7 +220,7 @@ class Runner:
 
     def at(self, arithmetic: Arithmetic) -> tuple[Compiler, list[Evaluator]]:
         if arithmetic.name not in self.compiled:
-            compiler = Compiler(self.model, arithmetic, self.reading.definitions)
+            compiler = compiler_for(self.model, arithmetic, self.reading.definitions)
             self.compiled[arithmetic.name] = compiler, [compiler.expression(side) for side in self.sides]
         return self.compiled[arithmetic.name]
 

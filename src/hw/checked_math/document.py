@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from hw.checked_math.checking import Context, read, seed_of, verify
+from hw.checked_math.errors import FormulaError, place
 from hw.checked_math.implementation import compared
-from hw.checked_math.latex import FormulaError, place
 from hw.checked_math.models import MODELS
 from hw.checked_math.models.model import Model
 from hw.checked_math.records import Counterexample, Record, Relation

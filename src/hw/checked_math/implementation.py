@@ -6,9 +6,10 @@ from typing import Any
 
 from hw.checked_math.arithmetic import FLOAT
 from hw.checked_math.checking import Reading, Runner, guarded, judge, text_of
-from hw.checked_math.evaluation import INSTANCE, Compiler
-from hw.checked_math.latex import FormulaError
-from hw.checked_math.parser import bare_letter
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.evaluation.compiler import INSTANCE, Compiler
+from hw.checked_math.evaluation.expressions import compiler_for
+from hw.checked_math.grammar.names import bare_letter
 from hw.checked_math.records import Counterexample, Relation
 from hw.checked_math.syntax import Definition
 
@@ -82,7 +83,7 @@ def _imported(function: str) -> Any:
 def _compiled(definition: Definition, reading: Reading) -> tuple[Compiler, Any]:
     """The definition's body, its parameters as free variables."""
     known = {name: other for name, other in reading.definitions.items() if name != definition.name}
-    compiler = Compiler(reading.model, FLOAT, known)
+    compiler = compiler_for(reading.model, FLOAT, known)
     vocabulary = reading.model.vocabulary
     bound: dict[str, str] = {}
     for name in definition.indices:

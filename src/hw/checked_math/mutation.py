@@ -11,11 +11,12 @@ from pathlib import Path
 
 from hw.checked_math.checking import Context, read, seed_of, verify
 from hw.checked_math.document import Formula, Store, digest, formulas_of_file
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.statements import Names, parse
+from hw.checked_math.grammar.tokens import Token, tokens
 from hw.checked_math.implementation import compared
-from hw.checked_math.latex import FormulaError, Token, tokens
 from hw.checked_math.models import MODELS
 from hw.checked_math.models.model import Model
-from hw.checked_math.parser import Names, parse
 from hw.checked_math.records import Mutation
 from hw.checked_math.syntax import Divergence, Node, Operation, Statement, walk
 
@@ -64,9 +65,9 @@ def mutants(latex: str, names: Names) -> Iterator[Mutant]:
         The mutants, each another LaTeX text; some cannot be parsed.
 
     Examples:
+        >>> from hw.checked_math.grammar.statements import Names
         >>> from hw.checked_math.models.model import Vocabulary
         >>> from hw.checked_math.mutation import mutants
-        >>> from hw.checked_math.parser import Names
         >>> names = Names(Vocabulary(variables={"a": "number", "b": "number"}))
         >>> [mutant.latex for mutant in mutants("a < b", names)]
         ['b < b', 'a > b', 'a < a']

@@ -17,7 +17,7 @@ from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from py_mini_racer import MiniRacer
 
-from hw.checked_math.latex import MACROS
+from hw.checked_math.grammar.tokens import MACROS
 
 __all__ = ["TypesetExtension", "makeExtension", "typeset"]
 

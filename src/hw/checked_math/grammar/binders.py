@@ -30,6 +30,7 @@ def binders(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]
     rest: list[Comparison] = []
     pending: list[Node] = []  # variables that wait for their set: i and j of `i, j \in M`
     while True:
+        start = cursor.token.start
         first = cursor.expression()
         chain = cursor.chain(first)
         is_new = isinstance(first, Name) and all(binder.name != first.name for binder in found)
@@ -39,7 +40,7 @@ def binders(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]
             found += map(_plain, (*pending, first))
             pending = []
         elif is_new and chain.signs in ((r"\in",), ("=",)):
-            found += _over(cursor, (*pending, first), chain)
+            found += _over((*pending, first), chain, start, cursor.last.end)
             pending = []
         else:
             found += map(_plain, pending)
@@ -57,12 +58,12 @@ def _plain(node: Node) -> Binder:
     return Binder(node.start, node.end, _variable(node))
 
 
-def _over(cursor: Cursor, nodes: tuple[Node, ...], chain: Chain) -> list[Binder]:
+def _over(nodes: tuple[Node, ...], chain: Chain, start: int, end: int) -> list[Binder]:
     """Variables that run over a set, or from a first number on."""
+    _, bound = chain.parts
     if chain.signs == ("=",):
-        start, (_, first) = nodes[-1].start, chain.parts
-        return [cursor.ranged(start, Binder, _variable(node), None, first) for node in nodes]
-    return [Binder(node.start, node.end, _variable(node), over=chain.parts[1]) for node in nodes]
+        return [Binder(start, end, _variable(node), first=bound) for node in nodes]
+    return [Binder(node.start, node.end, _variable(node), over=bound) for node in nodes]
 
 
 def _variable(node: Node) -> str:

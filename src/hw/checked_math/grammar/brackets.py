@@ -5,26 +5,97 @@ from fractions import Fraction
 from hw.checked_math.grammar.arguments import listed
 from hw.checked_math.grammar.binders import binders
 from hw.checked_math.grammar.cursor import Cursor
-from hw.checked_math.grammar.tokens import Token
 from hw.checked_math.syntax import Literal, Node, Operation, Pairs, Range, SetBuilder, SetLiteral
 
 __all__ = ["absolute", "between_bars", "bracket", "group", "norm", "set_expression", "whole_part"]
 
 
+def group(cursor: Cursor) -> Node:
+    """An expression in braces, which do not show."""
+    cursor.expect("{")
+    inside = cursor.expression()
+    cursor.expect("}")
+    return inside
+
+
 def bracket(cursor: Cursor) -> Node:
-    """A group, a pair, or a set."""
+    """An expression in brackets, a pair, or a set."""
     opener = cursor.next()
     is_curly = opener.text == r"\{"
     with cursor.within(bars=False):
         inside = cursor.expression()
         if is_curly and cursor.token.text in (":", r"\mid", "|"):
-            return_ = _set_builder(cursor, opener, inside)
-        elif opener.text != "[" and cursor.accept(","):
+            return _set_builder(cursor, opener.start, inside)
+        if opener.text != "[" and cursor.accept(","):
             members = (inside, *listed(cursor, ","))
             cursor.close(opener)
-            return_ = cursor.ranged(opener.start, SetLiteral if is_curly else Pairs, members)
-        else:
-            cursor.close(opener)
-            is_set = is_curly and isinstance(inside, Pairs)
-            return_ = cursor.ranged(opener.start, SetLiteral, (inside,)) if is_set else inside
-    return return_
+            return cursor.ranged(opener.start, SetLiteral if is_curly else Pairs, members)
+        cursor.close(opener)
+    is_set_of_one = is_curly and isinstance(inside, Pairs)
+    return cursor.ranged(opener.start, SetLiteral, (inside,)) if is_set_of_one else inside
+
+
+def _set_builder(cursor: Cursor, start: int, body: Node) -> Node:
+    cursor.next()
+    bound, conditions = binders(cursor)
+    cursor.expect(r"\}")
+    return cursor.ranged(start, SetBuilder, body, bound, conditions)
+
+
+def set_expression(cursor: Cursor) -> Node:
+    r"""A set: `[k]`, `\{1, \dots, k\}`, or an expression."""
+    start = cursor.token.start
+    if cursor.accept("["):
+        last = cursor.expression()
+        cursor.expect("]")
+        return cursor.ranged(start, Range, Literal(start, start, Fraction(1)), last)
+    if cursor.token.text != r"\{":
+        return cursor.expression()
+    if r"\dots" in (cursor.ahead(2).text, cursor.ahead(3).text):
+        return _range(cursor)
+    node = bracket(cursor)
+    return node if isinstance(node, SetLiteral | SetBuilder) else cursor.ranged(start, SetLiteral, (node,))
+
+
+def _range(cursor: Cursor) -> Node:
+    opener = cursor.next()
+    first = cursor.expression()
+    for text in (",", r"\dots", ","):
+        cursor.expect(text)
+    last = cursor.expression()
+    cursor.close(opener)
+    return cursor.ranged(opener.start, Range, first, last)
+
+
+def between_bars(cursor: Cursor) -> Node:
+    """An expression between bars."""
+    cursor.expect("|")
+    with cursor.within(bars=True):
+        inside = cursor.expression()
+    cursor.expect("|")
+    return inside
+
+
+def absolute(cursor: Cursor) -> Node:
+    """An absolute value, or the size of a set."""
+    start = cursor.token.start
+    inside = between_bars(cursor)
+    operator = "size" if isinstance(inside, SetLiteral | SetBuilder | Range) else "abs"
+    return cursor.ranged(start, Operation, operator, (inside,))
+
+
+def norm(cursor: Cursor) -> Node:
+    """A norm, between double bars."""
+    start = cursor.next().start
+    with cursor.within(double_bars=True):
+        inside = cursor.expression()
+    cursor.expect(r"\|")
+    return cursor.ranged(start, Operation, "norm", (inside,))
+
+
+def whole_part(cursor: Cursor) -> Node:
+    r"""`\lfloor ... \rfloor` or `\lceil ... \rceil`."""
+    opener = cursor.next()
+    inside = cursor.expression()
+    cursor.close(opener)
+    return cursor.ranged(opener.start, Operation, opener.text.removeprefix(r"\l"), (inside,))

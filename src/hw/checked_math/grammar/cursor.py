@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from hw.checked_math.errors import FormulaError
@@ -16,8 +16,8 @@ FIRST = set(  # what a factor may begin with, beside names, numbers, bars and ca
     r"( [ { \{ \lfloor \lceil \frac \binom \sqrt \sum \prod \int \max \min \det \infty \log \exp \tanh".split()
 )
 UNCHECKABLE = set(
-    r"\pm \mp \approx \simeq \sim \equiv \asymp \propto \to \mapsto \rightarrow \longrightarrow \xrightarrow \Rightarrow "
-    r"\Leftrightarrow \implies \iff \forall \exists \lim \sup \inf \arg \nabla \odot \dots".split()
+    r"\pm \mp \approx \simeq \sim \equiv \asymp \propto \to \mapsto \rightarrow \longrightarrow \xrightarrow "
+    r"\Rightarrow \Leftrightarrow \implies \iff \forall \exists \lim \sup \inf \arg \nabla \odot \dots".split()
 )
 AnyNode = TypeVar("AnyNode", bound=Node)
 
@@ -67,7 +67,7 @@ class Cursor:
     names: Known
     rules: Rules
     at: int = 0
-    inside: _Inside = _Inside()
+    inside: _Inside = field(default_factory=_Inside)
 
     @property
     def token(self) -> Token:

@@ -8,7 +8,9 @@ source, so that an error can point at it and a mutation can replace it.
 import re
 from dataclasses import dataclass
 
-__all__ = ["MACROS", "FormulaError", "Token", "place", "tokens"]
+from hw.checked_math.errors import FormulaError
+
+__all__ = ["MACROS", "Token", "tokens"]
 
 MACROS = {  # the one list of macros: the parser replaces them, and the site hands them to KaTeX
     r"\E": r"\mathbb{E}",
@@ -24,48 +26,39 @@ TOKEN = re.compile(
     r"(?P<space>[\s~]+)|(?P<number>\d+(?:\.\d+)?)|(?P<letter>[A-Za-z])"
     r"|(?P<command>\\(?:[A-Za-z]+\*?|[^A-Za-z]))|(?P<symbol>[-+*/=<>()\[\]{}|,;:!&^_'.])"
 )
-SPACES = {r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", r"\thinspace", r"\enspace", r"\displaystyle"}
-SPACES |= {r"\textstyle", r"\nolimits", r"\limits", r"\hfill", r"\allowbreak", r"\nobreak", r"\nonumber", r"\notag"}
-SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
-ALPHABETS = {r"\mathcal", r"\mathbb", r"\mathbf", r"\mathsf", r"\mathfrak", r"\mathscr", r"\boldsymbol", r"\bm"}
-ACCENTS = {r"\hat", r"\bar", r"\tilde", r"\widehat", r"\widetilde", r"\overline", r"\dot", r"\vec", r"\check"}
-WORDS = {r"\mathrm", r"\operatorname", r"\operatorname*", r"\textrm", r"\rm", r"\mathit"}
-TEXTS = {r"\text", r"\textit", r"\textbf", r"\mbox", r"\tag", r"\tag*", r"\label"}
-ANNOTATED = {r"\overset", r"\stackrel", r"\underset"}  # \overset{(a)}{=}: the annotation is dropped
-SYNONYMS = {
-    r"\geq": r"\ge", r"\geqslant": r"\ge", r"\leq": r"\le", r"\leqslant": r"\le", r"\ne": r"\neq", r"\gt": ">",
-    r"\lt": "<", r"\coloneqq": ":=", r"\coloneq": ":=", r"\ln": r"\log", r"\vert": "|", r"\Vert": r"\|",
-    r"\parallel": r"\|", r"\lbrace": r"\{", r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]", r"\dfrac": r"\frac",
-    r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\dbinom": r"\binom", r"\tbinom": r"\binom", r"\ast": "*",
-    r"\prime": "'", r"\star": "*", r"\lVert": r"\|", r"\rVert": r"\|", r"\mid": r"\mid", r"\colon": ":",
-    r"\times": r"\cdot", r"\imath": "i", r"\intercal": r"\top", r"\varepsilon": r"\epsilon", r"\iint": r"\int",
-    r"\dotsb": r"\dots", r"\dotsc": r"\dots", r"\ldots": r"\dots", r"\cdots": r"\dots", r"\vdots": r"\dots",
-}  # fmt: skip
-GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi "
-    "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell"
+SPACES = {r"\ "} | set(
+    r"\, \; \: \! \quad \qquad \thinspace \enspace \displaystyle \textstyle \nolimits \limits \hfill \allowbreak "
+    r"\nobreak \nonumber \notag".split()
 )
-NAMES = {"\\" + name for name in GREEK.split()}
-
-
-class FormulaError(ValueError):
-    """A formula that cannot be read or evaluated, with the place where reading stopped.
-
-    Attributes:
-        message: What was found, and what was expected.
-        at: Offset in the LaTeX source.
-    """
-
-    def __init__(self, message: str, at: int = 0) -> None:
-        """Keep message and place."""
-        super().__init__(message)
-        self.message, self.at = message, at
+SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
+ALPHABETS = set(r"\mathcal \mathbb \mathbf \mathsf \mathfrak \mathscr \boldsymbol \bm".split())
+ACCENTS = set(r"\hat \bar \tilde \widehat \widetilde \overline \dot \vec \check".split())
+WORDS = set(r"\mathrm \operatorname \operatorname* \textrm \rm \mathit".split())
+TEXTS = set(r"\text \textit \textbf \mbox \tag \tag* \label".split())
+ANNOTATED = set(r"\overset \stackrel \underset".split())  # \overset{(a)}{=}: the annotation is dropped
+SYNONYMS = dict(
+    pair.split()
+    for pair in r"""
+    \geq \ge; \geqslant \ge; \leq \le; \leqslant \le; \gt >; \lt <; \ne \neq; \coloneqq :=; \coloneq :=; \colon :;
+    \vert |; \Vert \|; \lVert \|; \rVert \|; \parallel \|; \lbrace \{; \rbrace \}; \lbrack [; \rbrack ];
+    \dfrac \frac; \tfrac \frac; \cfrac \frac; \dbinom \binom; \tbinom \binom; \ln \log; \iint \int; \intercal \top;
+    \ast *; \star *; \prime '; \times \cdot; \imath i; \varepsilon \epsilon;
+    \dotsb \dots; \dotsc \dots; \ldots \dots; \cdots \dots; \vdots \dots
+    """.split(";")
+)
+NAMES = set(
+    r"\alpha \beta \gamma \delta \epsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi \pi \rho \sigma "
+    r"\tau \upsilon \phi \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Upsilon \Phi \Psi "
+    r"\Omega \ell".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    r"""One token: what it is (`name`, `number`, `word`, `text`, `command`, `symbol`, `begin`, `end`, `stop`), and its place.
+    r"""One token and its place in the source.
 
+    `kind` is one of `name`, `number`, `word`, `text`, `command`, `symbol`, `begin`, `end` and `stop`, or `row` for
+    a new row.
     `facing` is "open" or "close" for a bar or a dot after `\left` or `\right`; `apart` says that `\quad` stands before.
     """
 
@@ -75,18 +68,6 @@ class Token:
     end: int
     facing: str = ""
     apart: bool = False
-
-
-def place(source: str, at: int) -> tuple[int, int]:
-    r"""Line and column of an offset, both from 1.
-
-    Examples:
-        >>> from hw.checked_math.latex import place
-        >>> place("a\nbc", 3)
-        (2, 2)
-    """
-    before = source[:at]
-    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 
 
 def tokens(source: str) -> list[Token]:
@@ -103,7 +84,7 @@ def tokens(source: str) -> list[Token]:
             deep, or a formula of more than 20,000 characters.
 
     Examples:
-        >>> from hw.checked_math.latex import tokens
+        >>> from hw.checked_math.grammar.tokens import tokens
         >>> [token.text for token in tokens(r"\log \hat{x}_2 \ge 1")]
         ['\\log', '\\hat{x}', '_', '2', '\\ge', '1', '']
     """
@@ -192,7 +173,7 @@ class _Reader:
                 raise FormulaError(f"{text} must stand on one sign", token.start)
             return Token(inside[0].kind, inside[0].text, start, end)
         if text in NAMES:
-            return Token("name", SYNONYMS.get(text, text), token.start, token.end)
+            return Token("name", text, token.start, token.end)
         if text in (r"\lvert", r"\rvert"):
             return Token("symbol", "|", token.start, token.end, "open" if text == r"\lvert" else "close")
         text = SYNONYMS.get(text, text)

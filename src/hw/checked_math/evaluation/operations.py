@@ -1,0 +1,182 @@
+"""Arithmetic and elementary functions, norms and determinants, derivatives, and values at a point."""
+
+from typing import Any
+
+from hw.checked_math.arithmetic import Arithmetic
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.evaluation.compiler import INSTANCE, Compiled, Compiler, Environment, Evaluator, Handler, together
+from hw.checked_math.evaluation.sets import set_operation, shifted, size
+from hw.checked_math.grammar.names import bare_letter
+from hw.checked_math.syntax import Derivative, Node, Operation, Substitution
+
+__all__ = ["derivative", "operation", "substitution"]
+
+TRANSCENDENTAL = ("log", "exp", "sqrt", "tanh")
+
+
+def operation(compiler: Compiler, node: Operation) -> Compiled:
+    """An operation on numbers, offsets, vectors or sets."""
+    operator = node.operator
+    if operator in OF_OTHER_SORTS:
+        return OF_OTHER_SORTS[operator](compiler, node)
+    compiled = [compiler.compile(operand) for operand in node.operands]
+    evaluators, sorts = [evaluate for evaluate, _ in compiled], {sort for _, sort in compiled}
+    if "function" in sorts:
+        raise FormulaError("a function must be applied to its arguments here", node.start)
+    if operator in ("+", "neg") and sorts & {"offset", "set", "vector"}:
+        return shifted(operator, evaluators, sorts)
+    if sorts & {"set"} or (sorts & {"offset", "vector"} and operator not in ("*", "/")):
+        raise FormulaError("expected numbers", node.start)
+    if operator == "*" and sorts & {"offset", "vector"}:
+        raise FormulaError(r"write the inner product as z_i^\top z_j", node.start)
+    if operator == "/" and "vector" in sorts:
+        return _scaled(compiler.arithmetic, *evaluators), "vector"
+    return _of_numbers(compiler, operator, evaluators), "number"
+
+
+def _of_numbers(compiler: Compiler, operator: str, evaluators: list[Evaluator]) -> Evaluator:
+    if operator == "+":
+        return _sum(compiler, evaluators)
+    if operator == "*":
+        return _product_of_two(*evaluators) if len(evaluators) == 2 else _product(evaluators)
+    if operator == "neg":
+        (only,) = evaluators
+        return lambda env: -only(env)
+    if operator in ("/", "^"):
+        first, second = evaluators
+        combine = compiler.arithmetic.divide if operator == "/" else compiler.arithmetic.power
+        return lambda env: combine(first(env), second(env))
+    return _elementary(compiler, operator, evaluators)
+
+
+def _sum(compiler: Compiler, evaluators: list[Evaluator]) -> Evaluator:
+    total, terms = compiler.total, together(evaluators)
+    return lambda env: total(terms(env))
+
+
+def _product_of_two(first: Evaluator, second: Evaluator) -> Evaluator:
+    def product(env: Environment) -> Any:
+        a = first(env)
+        if a == 0:
+            return 0
+        b = second(env)
+        return 0 if b == 0 else a * b
+
+    return product
+
+
+def _product(evaluators: list[Evaluator]) -> Evaluator:
+    def product(env: Environment) -> Any:
+        total: Any = 1
+        for evaluate in evaluators:
+            value = evaluate(env)
+            if value == 0:
+                return 0
+            total = total * value
+        return total
+
+    return product
+
+
+def _scaled(arithmetic: Arithmetic, vector: Evaluator, number: Evaluator) -> Evaluator:
+    divide = arithmetic.divide
+
+    def scaled(env: Environment) -> Any:
+        by = number(env)
+        return tuple(divide(part, by) for part in vector(env))
+
+    return scaled
+
+
+def _elementary(compiler: Compiler, operator: str, evaluators: list[Evaluator]) -> Evaluator:
+    function = compiler.arithmetic.functions[operator]
+    if operator in TRANSCENDENTAL:
+        compiler.uses.add("transcendental")
+    if len(evaluators) == 1:
+        (only,) = evaluators
+        return lambda env: function(only(env))
+    arguments = together(evaluators)
+    return lambda env: function(*arguments(env))
+
+
+# ---- norms and determinants ----
+
+
+def _absolute(compiler: Compiler, node: Operation) -> Compiled:
+    evaluate, sort = compiler.compile(node.operands[0])
+    if sort == "set":
+        return lambda env: len(evaluate(env)), "number"
+    if sort in ("vector", "offset", "function"):
+        raise FormulaError(f"expected a number between bars, got a {sort}", node.start)
+    return lambda env: abs(evaluate(env)), "number"
+
+
+def _norm(compiler: Compiler, node: Operation) -> Compiled:
+    evaluate, sort = compiler.compile(node.operands[0])
+    root = compiler.arithmetic.functions["sqrt"]
+    if sort != "vector":
+        return lambda env: abs(evaluate(env)), "number"
+    return lambda env: root(sum(part * part for part in evaluate(env))), "number"
+
+
+def _inner_product(compiler: Compiler, node: Operation) -> Compiled:
+    (first, one), (second, other) = (compiler.compile(operand) for operand in node.operands)
+    if (one, other) != ("vector", "vector"):
+        raise FormulaError("expected two vectors", node.start)
+    return lambda env: sum(a * b for a, b in zip(first(env), second(env), strict=True)), "number"
+
+
+def _determinant(compiler: Compiler, node: Operation) -> Compiled:
+    matrix = _matrix(compiler, node.operands[0])
+    return lambda env: _determinant_of(matrix(env)), "number"
+
+
+def _determinant_of(rows: tuple[tuple[Any, ...], ...]) -> Any:
+    if len(rows) == 1:
+        return rows[0][0]
+    minors = (tuple(row[:column] + row[column + 1 :] for row in rows[1:]) for column in range(len(rows)))
+    return sum(
+        (-1) ** column * entry * _determinant_of(minor)
+        for column, (entry, minor) in enumerate(zip(rows[0], minors, strict=True))
+    )
+
+
+def _matrix(compiler: Compiler, node: Node) -> Evaluator:
+    if not isinstance(node, Derivative) or node.name not in compiler.vocabulary.functions:
+        raise FormulaError("expected the derivative of a function of the model", node.start)
+    name = node.name
+    at, _ = compiler.compile(node.at)
+    compiler.uses |= {name, "det"}
+    return lambda env: env[INSTANCE].jacobian(name, at(env))
+
+
+def derivative(compiler: Compiler, node: Derivative) -> Compiled:
+    """The derivative of a function of one variable."""
+    matrix = _matrix(compiler, node)
+
+    def entry(env: Environment) -> Any:
+        rows = matrix(env)
+        if len(rows) != 1:
+            raise FormulaError(r"a derivative in several dimensions is a matrix: write \det before it", node.start)
+        return rows[0][0]
+
+    return entry, "number"
+
+
+def substitution(compiler: Compiler, node: Substitution) -> Compiled:
+    """An expression with a variable set to a value."""
+    value, sort = compiler.compile(node.value)
+    own = compiler.vocabulary.variables.get(bare_letter(node.name), sort)
+    with compiler.bound({node.name: own}):
+        body, result = compiler.compile(node.body)
+    return lambda env: body({**env, node.name: value(env)}), result
+
+
+OF_OTHER_SORTS: dict[str, Handler] = {
+    **dict.fromkeys(("union", "cap", "cup", "setminus", "oplus"), set_operation),
+    "size": size,
+    "det": _determinant,
+    "norm": _norm,
+    "inner": _inner_product,
+    "abs": _absolute,
+}

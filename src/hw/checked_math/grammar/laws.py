@@ -1,0 +1,126 @@
+"""Operators on laws: expectations, variances and covariances, divergences and entropies."""
+
+from dataclasses import replace
+
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.arguments import listed
+from hw.checked_math.grammar.brackets import between_bars, set_expression
+from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.grammar.names import subscript_label
+from hw.checked_math.syntax import Binder, Divergence, Expectation, Indexed, Name, Node, Sequence
+
+__all__ = ["divergence", "divergence_kind", "expectation", "is_expectation_word"]
+
+WORDS = {"KL": "KL", "JSD": "JSD", "JS": "JSD", "TV": "TV", "H": "H"}
+LABELS = {"KL": "KL", "JS": "JSD", "JSD": "JSD", "TV": "TV", r"\chi^2": "chi2", r"\chi^{2}": "chi2"}  # below a D
+
+
+def is_expectation_word(cursor: Cursor) -> bool:
+    r"""Whether `\mathrm{E}`, `\mathrm{Var}` or `\mathrm{Cov}` comes next."""
+    return cursor.token.kind == "word" and cursor.token.text in ("E", "Var", "Cov")
+
+
+def expectation(cursor: Cursor) -> Node:
+    """An expectation, variance or covariance: what is drawn, and the body in brackets."""
+    operator = cursor.token.text if is_expectation_word(cursor) else "E"
+    token = cursor.next()
+    drawn, law = _below(cursor) if cursor.accept("_") else ((), None)
+    if not cursor.at_bracket():
+        raise FormulaError(f"the body of {token.text} must stand in brackets", cursor.token.start)
+    opener = cursor.next()
+    with cursor.within(bars=False):
+        bodies = listed(cursor, ",") if operator == "Cov" else (cursor.expression(),)
+    cursor.close(opener)
+    return cursor.ranged(token.start, Expectation, operator, drawn, law, bodies)
+
+
+def _below(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
+    """What stands below an expectation: a law, or draws in braces."""
+    opener = cursor.accept("{")
+    if not opener:
+        return (), cursor.primary()
+    found = _drawn(cursor)
+    cursor.close(opener)
+    return found
+
+
+def _drawn(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
+    r"""`q(z \mid x)`, `z_{1:k} \sim q`, `x \sim p(x), z \sim q(z \mid x)`, `I \subseteq [k], |I| = m`."""
+    found: list[Binder] = []
+    pending: list[Node] = []  # variables that wait for their law
+    while True:
+        first = cursor.expression()
+        if cursor.token.text == r"\sim":
+            cursor.next()
+            law = cursor.expression()
+            found += [replace(_draw(node), law=law) for node in (*pending, first)]
+            pending = []
+        elif cursor.accept(r"\subseteq", r"\subset"):
+            found.append(_subset(cursor, first))
+        else:
+            pending.append(first)
+        if not cursor.accept(",", r"\\"):
+            break
+    if pending and (found or len(pending) > 1):
+        raise FormulaError(r"expected \sim and a law for every variable", pending[0].start)
+    return tuple(found), pending[0] if pending else None
+
+
+def _draw(node: Node) -> Binder:
+    if isinstance(node, Name):
+        return Binder(node.start, node.end, node.name)
+    if isinstance(node, Indexed) and len(node.indices) == 1:
+        return Binder(node.start, node.end, node.name, first=node.indices[0], last=node.indices[0])
+    if isinstance(node, Sequence):
+        return Binder(node.start, node.end, node.name, first=node.first, last=node.last)
+    raise FormulaError("expected a variable to draw", node.start)
+
+
+def _subset(cursor: Cursor, subset: Node) -> Binder:
+    """The `[k], |I| = m` of a random subset."""
+    over = set_expression(cursor)
+    cursor.expect(",")
+    if cursor.token.text != "|":
+        raise cursor.fail("the size of the subset, such as |I| = m")
+    name = between_bars(cursor)
+    if not isinstance(name, Name) or not isinstance(subset, Name) or name.name != subset.name:
+        raise FormulaError("expected the size of the same subset", name.start)
+    cursor.expect("=")
+    size = cursor.expression()
+    return Binder(subset.start, cursor.last.end, subset.name, over=over, size=size)
+
+
+def divergence_kind(cursor: Cursor) -> str:
+    """Kind of the divergence that begins here, its name read; empty if none does."""
+    start = cursor.at
+    kind = _kind(cursor)
+    if kind and cursor.at_bracket():
+        return kind
+    cursor.at = start
+    return ""
+
+
+def _kind(cursor: Cursor) -> str:
+    token = cursor.token
+    if token.text in ("D", r"\mathbb{D}") and cursor.ahead().text == "_":
+        cursor.at += 2
+        return LABELS.get(subscript_label(cursor), "")
+    if cursor.follows(r"\chi", "^", "2", "("):
+        cursor.at += 3
+        return "chi2"
+    kind = WORDS.get(token.text, "") if token.kind == "word" else "H" if token.text == r"\mathbb{H}" else ""
+    cursor.at += bool(kind)
+    return kind
+
+
+def divergence(cursor: Cursor, kind: str) -> Node:
+    r"""The laws of a divergence or an entropy, in brackets, set apart by double bars or a comma."""
+    opener = cursor.next()
+    with cursor.within(bars=True, double_bars=True):
+        laws = [cursor.expression()]
+        if cursor.accept(r"\|", ",") or cursor.skip("|", "|"):
+            laws.append(cursor.expression())
+    cursor.close(opener)
+    if len(laws) == 1 and kind != "H":
+        raise FormulaError(rf"{kind} must have two laws, set apart by \|", opener.start)
+    return cursor.ranged(opener.start, Divergence, kind, tuple(laws))
