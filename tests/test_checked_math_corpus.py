@@ -813,7 +813,6 @@ EMBEDDINGS_WRONG = of(
     ("collapsed among 2N", r"\ell_{1,2} = \log(2N)", "collapsed", "ell"),
     ("collapsed among N", r"\ell_{1,2} = \log N", "collapsed", "ell"),
     ("positive", r"\ell_{2n-1,2n} > 0", "", "ell"),
-    ("text is not a name", r"\text{loss}(\tau) = 2\tau"),
     ("distance without the root", r"\lVert z_i - z_j\rVert = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
 )
 OFFSETS_RIGHT = of(

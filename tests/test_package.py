@@ -64,7 +64,9 @@ def test_public_names_are_sorted_documented_and_defined_here(name):
         assert value.__module__ == name, f"{public} lives in {value.__module__}"
 
 
-@pytest.mark.parametrize("name", ["hw", "hw.masks", "hw.receptive_field", "hw.figures.grids", "hw.checked_math.mutation"])
+@pytest.mark.parametrize(
+    "name", ["hw", "hw.masks", "hw.receptive_field", "hw.figures.grids", "hw.checked_math.mutation"]
+)
 def test_these_import_the_standard_library_only(name):
     code = f"""
 import sys

@@ -1,9 +1,9 @@
 """Extended-real arithmetic, exact, in float64, or with fifty digits.
 
-A formula without transcendental functions is evaluated in rational numbers. Any other is evaluated in float64 first, and
-what float64 cannot decide is decided with fifty digits. Infinities are ordinary values. Undefined is NaN: infinity minus
-infinity, 0/0, the logarithm of a negative number. Zero times anything is zero, as in the theory of measure, so that a
-point without mass is silent: 0 log 0 = 0.
+A formula without transcendental functions is evaluated in rational numbers. Any other is evaluated in float64 first,
+and what float64 cannot decide is decided with fifty digits. Infinities are ordinary values. Undefined is NaN: infinity
+minus infinity, 0/0, the logarithm of a negative number. Zero times anything is zero, as in the theory of measure, so
+that a point without mass is silent: 0 log 0 = 0.
 """
 
 import decimal
@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-__all__ = ["DIGITS", "EXACT", "FLOAT", "Arithmetic", "multiply", "undefined"]
+__all__ = ["DIGITS", "EXACT", "FLOAT", "Arithmetic", "bounded", "multiply", "undefined"]
 
 Number = int | float | Fraction | Decimal
 LARGEST_POWER = 4096  # bits of an exact power; beyond it the power is taken in float64
@@ -52,6 +52,14 @@ def multiply(a: Any, b: Any) -> Any:
         0
     """
     return 0 if a == 0 or b == 0 else a * b
+
+
+def bounded(value: Any) -> Any:
+    """The value, as a float where it is an exact number of so many digits that computing with it would be slow."""
+    parts = (value.numerator, value.denominator) if isinstance(value, int | Fraction) else ()
+    if all(part.bit_length() <= LARGEST_POWER for part in parts):
+        return value
+    return math.copysign(math.inf, value) if abs(value) > 1 else float(value)
 
 
 def _whole(value: Any) -> bool:

@@ -37,9 +37,12 @@ ENOUGH_QUADRATURE = 5
 ROUNDS = 8  # of a model's instances, while too few satisfy the assumptions
 ROUNDING = 1e-13  # two float64 values this close, relative to the largest term, are equal
 DOUBT = 1e-6  # between this and rounding, fifty digits decide
+LARGE = 1e3  # terms so many times larger than the value cancel, and fifty digits decide
+EPSILON = 2.0**-52
 DIGITS_ROUNDING = decimal.Decimal("1e-35")
 SHRINKING = 400  # instances tried while a counterexample is made smaller
 SMALLEST_SCALE = 1.0
+QUADRATURE = 1e-9  # relative error of an integral between bounds, for a smooth integrand
 SEEDS = 16  # a formula's id chooses one of so many sets of instances, which formulas of the same seed share
 
 
@@ -175,7 +178,7 @@ def _check_definition(definition: Definition, model: Model, known: Mapping[str, 
 
 
 class Draws(Random):
-    """Randomness that is cheap to start again: a linear congruential generator, for the free variables of an instance."""
+    """Randomness that is cheap to start again, for free variables: a linear congruential generator."""
 
     def seed(self, a: Any = 0, version: int = 2) -> None:
         """Start from a whole number."""
@@ -197,6 +200,7 @@ class Runner:
     """The claims of a reading, compiled once for each arithmetic that is needed."""
 
     def __init__(self, reading: Reading, assumptions: Sequence[str], seed: int, dropped: Sequence[str] = ()) -> None:
+        """Compile the claims in float64; see `verify` for the arguments."""
         self.reading, self.seed = reading, seed
         self.model = reading.model
         self.compiled: dict[str, tuple[Compiler, list[Evaluator]]] = {}
@@ -216,15 +220,18 @@ class Runner:
         ]
         considered, _ = _assumptions([*assumptions, *dropped], self.model)
         self.uses = frozenset(compiler.uses | {f"assume:{name}" for name in considered})
+        self.tolerance = QUADRATURE if "quadrature" in compiler.uses else None
         self.arithmetic = FLOAT if "transcendental" in compiler.uses else EXACT
 
     def at(self, arithmetic: Arithmetic) -> tuple[Compiler, list[Evaluator]]:
+        """The compiler and the compiled sides of the claims in an arithmetic."""
         if arithmetic.name not in self.compiled:
             compiler = compiler_for(self.model, arithmetic, self.reading.definitions)
             self.compiled[arithmetic.name] = compiler, [compiler.expression(side) for side in self.sides]
         return self.compiled[arithmetic.name]
 
     def environment(self, instance: Instance, draw: int, arithmetic: Arithmetic) -> Environment:
+        """The instance with values of the free variables."""
         compiler, _ = self.compiled[FLOAT.name]
         in_arithmetic = instance.using(arithmetic)
         env = in_arithmetic.draw(compiler.free, compiler.families, self.random(draw))
@@ -237,6 +244,7 @@ class Runner:
         return self.draws
 
     def obeys(self, instance: Instance, env: Environment) -> bool:
+        """Whether the assumptions hold."""
         for name in self.named:
             if not instance.holds(name):
                 return False
@@ -244,7 +252,8 @@ class Runner:
 
     def judged(self, instance: Instance, draw: int) -> "list[Judgment] | None":
         """One judgment a claim; None where the assumptions do not hold."""
-        arithmetic = self.arithmetic if instance.tolerance is None else FLOAT
+        tolerance = instance.tolerance if instance.tolerance is not None else self.tolerance
+        arithmetic = self.arithmetic if tolerance is None else FLOAT
         env = self.environment(instance, draw, arithmetic)
         if not self.obeys(instance, env):
             return None
@@ -253,7 +262,7 @@ class Runner:
         values = [side(env) for side in sides]
         found = []
         for number, (left, sign, right) in enumerate(self.claims):
-            judgment = judge(sign, values[left], values[right], compiler.scale[0], instance.tolerance, arithmetic)
+            judgment = judge(sign, values[left], values[right], compiler.scale[0], tolerance, arithmetic)
             found.append(self.decided(instance, draw, number, judgment) if judgment.doubtful else judgment)
         return found
 
@@ -312,11 +321,10 @@ class Judgment(NamedTuple):
 
 def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | None, arithmetic: Arithmetic) -> Judgment:
     """Whether two values stand in a relation up to rounding; doubtful where float64 cannot tell."""
-    if type(left) is float and type(right) is float and tolerance is None and arithmetic is FLOAT:
-        difference = left - right
-        size = max(left, -left, right, -right, scale, SMALLEST_SCALE)
-        if sign == "=" and abs(difference) <= ROUNDING * size < math.inf:  # the common case, in short
-            return Judgment(True, left, right, abs(difference) / size, None, True)
+    if type(left) is float and type(right) is float and tolerance is None and arithmetic is FLOAT and sign == "=":
+        difference, size = abs(left - right), max(left, -left, right, -right, SMALLEST_SCALE)
+        if difference <= ROUNDING * size < math.inf and scale <= LARGE * size:  # the common case, in short
+            return Judgment(True, left, right, difference / size, None, True)
     if sign in (r"\in", r"\notin", r"\subseteq") or isinstance(left, frozenset | tuple | str | range):
         if isinstance(left, range):
             left = frozenset(left)
@@ -331,8 +339,9 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
         return Judgment(passed, left, right, 0.0 if sign == "=" and passed else None)
     if isinstance(right, frozenset | tuple | str | range):
         raise FormulaError(f"the two sides of {sign} cannot be compared")
+    may_overflow = arithmetic is FLOAT and tolerance is None
     if undefined(left) or undefined(right):
-        return Judgment(False, left, right)
+        return Judgment(False, left, right, doubtful=may_overflow)
     infinite = abs(left) == math.inf or abs(right) == math.inf
     if arithmetic is EXACT and not isinstance(left, float) and not isinstance(right, float):
         difference, band = left - right, 0
@@ -341,18 +350,21 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
         passed = holds(sign, left, right)
         equal = left == right
         slack = None if sign in ("=", r"\neq") else 0.0 if equal else math.inf
-        return Judgment(passed, left, right, 0.0 if sign == "=" and passed else None, slack, equal)
+        doubtful = may_overflow and not passed
+        return Judgment(passed, left, right, 0.0 if sign == "=" and passed else None, slack, equal, doubtful)
     else:
         difference = left - right
+        size = max(abs(left), abs(right), SMALLEST_SCALE) if arithmetic is not DIGITS else max(abs(left), abs(right), 1)
         if arithmetic is DIGITS:
-            size = max(abs(left), abs(right), 1)
             band, relative = DIGITS_ROUNDING * size, float(abs(difference) / size)
         else:
-            size = max(abs(left), abs(right), scale, SMALLEST_SCALE)
-            band, relative = (tolerance or ROUNDING) * size, float(abs(difference)) / size
+            largest = max(size, min(scale, LARGE * size))
+            band, relative = (tolerance or ROUNDING) * largest, float(abs(difference)) / largest
+            if tolerance is not None and scale * EPSILON > band:
+                raise FormulaError("the terms of the formula are so large that they hide its value")
     equal = abs(difference) <= band
-    doubtful = arithmetic is not DIGITS and tolerance is None and not (arithmetic is EXACT and band == 0) and (
-        ROUNDING < relative < DOUBT or (equal and sign not in ("=", r"\ge", r"\le"))
+    doubtful = arithmetic is FLOAT and tolerance is None and (
+        ROUNDING < relative < DOUBT or scale > LARGE * size or (equal and sign not in ("=", r"\ge", r"\le"))
     )  # fmt: skip
     passed = {
         "=": equal,

@@ -35,25 +35,28 @@ FENCE = re.compile(
 )
 OPTION = re.compile(r'([\w-]+)="([^"]*)"')
 DOLLARS = re.compile(r"^ *\$\$(?P<code>.+?)\$\$ *$", re.DOTALL | re.MULTILINE)
+OPEN = re.compile(r"^ *`{3,}math\b", re.MULTILINE)
 OPTIONS = {"id", "model", "assume", "expect", "implements", "test", "cite"}
 SOURCES = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Fence:
-    """One fenced block: where it starts, its language, its options and its text."""
+    """One fenced block: where it starts, its language, its options, its text, and what is wrong with the options."""
 
     line: int
     language: str
     options: dict[str, str]
     code: str
+    flaw: str = ""
 
 
 @dataclass(frozen=True)
 class Formula:
     """A displayed formula as its author wrote it: LaTeX without delimiters, options, the file and its first line.
 
-    `example` is the documented object whose own example a docstring's formula is bound to.
+    `example` is the documented object whose own example a docstring's formula is bound to, `flaw` what is wrong with
+    the fence.
     """
 
     latex: str
@@ -61,6 +64,7 @@ class Formula:
     file: str
     line: int
     example: str = ""
+    flaw: str = ""
 
     @property
     def id(self) -> str:
@@ -92,7 +96,18 @@ def fences(markdown: str) -> Iterator[Fence]:
     for match in FENCE.finditer(markdown):
         language, _, options = match["info"].strip().partition(" ")
         code = re.sub(rf"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        yield Fence(markdown.count("\n", 0, match.start()) + 1, language, dict(OPTION.findall(options)), code)
+        line = markdown.count("\n", 0, match.start()) + 1
+        yield Fence(line, language, dict(OPTION.findall(options)), code, _flaw(options))
+
+
+def _flaw(options: str) -> str:
+    """What is wrong with the options of a fence, as they are written; empty for nothing."""
+    rest = OPTION.sub("", options).strip()
+    names = [name for name, _ in OPTION.findall(options)]
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if rest:
+        return f'options must be written name="value", got {rest}'
+    return f"the option {twice} is given twice" if twice else ""
 
 
 def formulas(markdown: str, file: str = "", first_line: int = 1, example: str = "") -> list[Formula]:
@@ -113,11 +128,17 @@ def formulas(markdown: str, file: str = "", first_line: int = 1, example: str = 
         ['a = b']
     """
     found = [
-        (fence.line, Formula(fence.code.strip("\n"), fence.options, file, first_line + fence.line, example))
+        (
+            fence.line,
+            Formula(fence.code.strip("\n"), fence.options, file, first_line + fence.line, example, fence.flaw),
+        )
         for fence in fences(markdown)
         if fence.language == "math"
     ]
     prose = FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), markdown)
+    for match in OPEN.finditer(prose):
+        line = prose.count("\n", 0, match.start()) + 1
+        found.append((line, Formula("", {}, file, first_line + line - 1, example, "the fence is not closed")))
     prose = re.sub(r"`[^`\n]+`", lambda match: " " * len(match[0]), prose)
     for match in DOLLARS.finditer(prose):
         line = prose.count("\n", 0, match.start()) + 1
@@ -222,19 +243,17 @@ def check_formula(formula: Formula, context: Context) -> Record:
     try:
         record = _bound(formula) or _evaluated(formula, context)
     except FormulaError as error:
-        line, column = place(formula.latex, error.at)
-        record = _error(formula, f"{formula.file}:{formula.line + line - 1}:{column}: {error.message}")
+        record = _error(formula, error.message, error.at)
+    except RecursionError:
+        record = _error(formula, "the formula, or what it is defined by, is nested too deep")
     return replace(record, seconds=round(time.perf_counter() - started, 4))
 
 
-def _error(formula: Formula, message: str) -> Record:
-    return replace(
-        _blank(formula),
-        status="error",
-        message=message
-        if ":" in message[:200] and formula.file and message.startswith(formula.file)
-        else f"{formula.file}:{formula.line}: {message}",
-    )
+def _error(formula: Formula, message: str, offset: int = 0) -> Record:
+    """A record of what cannot be read, with the place in the file: the line counts from the formula's first."""
+    line, column = place(formula.latex, offset)
+    where = f"{formula.file}:{formula.line + line - 1}:{column}"
+    return replace(_blank(formula), status="error", message=f"{where}: {message}")
 
 
 def _blank(formula: Formula) -> Record:
@@ -255,6 +274,8 @@ def _blank(formula: Formula) -> Record:
 def _bound(formula: Formula) -> Record | None:
     """The record of a formula that is not evaluated; None for one that is."""
     options = formula.options
+    if formula.flaw:
+        raise FormulaError(formula.flaw)
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         raise FormulaError(f"options must be of {', '.join(sorted(OPTIONS))}, got {', '.join(unknown)}")

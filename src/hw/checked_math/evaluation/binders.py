@@ -41,7 +41,7 @@ def _values(compiler: Compiler, binder: Binder, body: Node, operator: str) -> tu
         return "index", _indices(compiler, binder, body)
     if not sort:
         raise FormulaError(f"{binder.name} is not a variable of the model {compiler.model.name}", binder.start)
-    compiler.uses.add("integral" if operator == "int" else "sum")
+    compiler.uses |= {"integral", "mean"} if operator == "int" else {"sum"}
     return sort, lambda env: env[INSTANCE].space(sort)
 
 

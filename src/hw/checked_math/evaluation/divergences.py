@@ -16,6 +16,8 @@ def divergence(compiler: Compiler, node: Divergence) -> Compiled:
     names, laws = common_variables(compiler, node.laws)
     if node.kind in ("KL", "JSD", "H"):
         compiler.uses.add("transcendental")
+    if node.kind == "TV":
+        compiler.uses.add("kink")
     with compiler.bound(names):
         densities = together([compiler.number(law) for law in laws])
     term, each, total = _term(node.kind, compiler.arithmetic), cells(compiler, names), compiler.total

@@ -121,6 +121,7 @@ def _draw_of_binder(compiler: Compiler, binder: Binder) -> Draw:
 
 def _atoms(compiler: Compiler, law: Node, sort: str) -> Atoms:
     own = _drawn_variable(compiler, law, sort)
+    compiler.uses.add("mean")
     with compiler.bound({own: sort}):
         density = compiler.number(with_variables(compiler, law, {sort: own}))
 

@@ -9,7 +9,7 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import INSTANCE, Compiled, Compiler, Environment, Evaluator, together
 from hw.checked_math.evaluation.names import defined, sort_of_parameter
 from hw.checked_math.grammar.names import bare_letter, law_name
-from hw.checked_math.syntax import Call, Density, Name, Node, Operation
+from hw.checked_math.syntax import Call, Density, Name, Node, Operation, walk
 
 __all__ = ["cells", "common_variables", "density", "variables_of", "with_variables"]
 
@@ -51,6 +51,7 @@ def _at(key: Any, arguments: list[Evaluator]) -> Evaluator:
 def cells(compiler: Compiler, names: Mapping[str, str]) -> Callable[[Environment], Iterable[Any]]:
     """Sets variables to every combination of points in turn, in place, and gives the weights."""
     items, spend = list(names.items()), compiler.spend
+    compiler.uses.add("mean")
 
     def each(env: Environment) -> Iterable[Any]:
         spaces = [env[INSTANCE].space(sort) for _, sort in items]
@@ -153,11 +154,19 @@ def common_variables(compiler: Compiler, laws: tuple[Node, ...]) -> tuple[dict[s
     if not found:
         raise FormulaError("expected a law", laws[0].start)
     for law, variables in zip(laws, by_law, strict=True):
+        if not variables and not _is_defined(compiler, law):
+            raise FormulaError("expected a law", law.start)
         others = any(name not in found and not name.startswith("·") for name in variables)
         if others or (variables and sorted(variables.values()) != sorted(found.values())):
             raise FormulaError(f"the laws must be of the same variables, got {_words(by_law)}", law.start)
     by_sort = {sort: name for name, sort in found.items()}
     return found, [with_variables(compiler, law, by_sort) for law in laws]
+
+
+def _is_defined(compiler: Compiler, law: Node) -> bool:
+    """Whether an expression names a function of the page, which may be the density of a law."""
+    names = [part.name for part in walk(law) if isinstance(part, Name | Call)]
+    return any(name in compiler.definitions for name in names)
 
 
 def _words(variables: list[dict[str, str]]) -> str:

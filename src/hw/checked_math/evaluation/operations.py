@@ -92,6 +92,8 @@ def _elementary(compiler: Compiler, operator: str, evaluators: list[Evaluator]) 
     function = compiler.arithmetic.functions[operator]
     if operator in TRANSCENDENTAL:
         compiler.uses.add("transcendental")
+    if operator in ("max", "min", "floor", "ceil"):
+        compiler.uses.add("kink")
     if len(evaluators) == 1:
         (only,) = evaluators
         return lambda env: function(only(env))
@@ -108,6 +110,8 @@ def _absolute(compiler: Compiler, node: Operation) -> Compiled:
         return lambda env: len(evaluate(env)), "number"
     if sort in ("vector", "offset", "function"):
         raise FormulaError(f"expected a number between bars, got a {sort}", node.start)
+    if not isinstance(node.operands[0], Operation) or node.operands[0].operator != "det":  # a determinant is never 0
+        compiler.uses.add("kink")
     return lambda env: abs(evaluate(env)), "number"
 
 

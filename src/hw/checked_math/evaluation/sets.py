@@ -19,6 +19,8 @@ __all__ = [
     "whole_numbers",
 ]
 
+LONGEST = 100_000  # numbers that a sum or a set may run over
+
 COMBINATIONS: dict[str, Callable[..., Any]] = {
     "cup": frozenset.union,
     "cap": frozenset.intersection,
@@ -40,7 +42,14 @@ def whole(value: Any) -> int:
 def whole_numbers(compiler: Compiler, first: Node, last: Node) -> Callable[[Environment], range]:
     """The whole numbers from one bound to another."""
     low, high = compiler.number(first), compiler.number(last)
-    return lambda env: range(whole(low(env)), whole(high(env)) + 1)
+
+    def numbers(env: Environment) -> range:
+        begin, end = whole(low(env)), whole(high(env))
+        if end - begin > LONGEST:
+            raise FormulaError(f"a range must have at most {LONGEST} numbers, got {end - begin + 1}", first.start)
+        return range(begin, end + 1)
+
+    return numbers
 
 
 def range_of(compiler: Compiler, node: Range) -> Compiled:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hw.checked_math.arithmetic import multiply
+from hw.checked_math.arithmetic import bounded, multiply
 from hw.checked_math.evaluation.binders import Loop, binding, conditions_of, walked
 from hw.checked_math.evaluation.compiler import Compiled, Compiler, Environment, Evaluator
 from hw.checked_math.syntax import BigOperator, Cases, Indicator, SetBuilder
@@ -21,6 +21,7 @@ def big_operator(compiler: Compiler, node: BigOperator) -> Compiled:
         condition = conditions_of(compiler, node.conditions)
     each = walked(compiler, loops, condition)
     if node.operator in ("max", "min"):
+        compiler.uses.add("kink")
         return _extremum(compiler, node.operator, each, body), "number"
     if node.operator == "prod":
         return _product(each, body), "number"
@@ -45,7 +46,7 @@ def _product(each: Weights, body: Evaluator) -> Evaluator:
         inner = dict(env)
         total: Any = 1
         for _ in each(inner):
-            total = multiply(total, body(inner))
+            total = bounded(multiply(total, body(inner)))
         return total
 
     return product
@@ -97,6 +98,7 @@ def set_builder(compiler: Compiler, node: SetBuilder) -> Compiled:
 def indicator(compiler: Compiler, node: Indicator) -> Compiled:
     """1 where all conditions hold, 0 elsewhere."""
     condition = conditions_of(compiler, node.conditions)
+    compiler.uses.add("kink")
     return lambda env: 1 if condition is None or condition(env) else 0, "number"
 
 

@@ -4,7 +4,9 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.syntax import Binder, Chain, Comparison, Name, Node, Range, Sequence
 
-__all__ = ["binders", "conditions", "subscript"]
+__all__ = ["WHOLE_SPACES", "binders", "conditions", "subscript"]
+
+WHOLE_SPACES = (r"\mathbb{R}", r"\mathcal{X}", r"\mathcal{Z}", r"\mathcal{U}")  # all values of a variable
 
 
 def subscript(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]:
@@ -61,6 +63,8 @@ def _plain(node: Node) -> Binder:
 def _over(nodes: tuple[Node, ...], chain: Chain, start: int, end: int) -> list[Binder]:
     """Variables that run over a set, or from a first number on."""
     _, bound = chain.parts
+    if isinstance(bound, Name) and bound.name in WHOLE_SPACES:
+        return [_plain(node) for node in nodes]
     if chain.signs == ("=",):
         return [Binder(start, end, _variable(node), first=bound) for node in nodes]
     return [Binder(node.start, node.end, _variable(node), over=bound) for node in nodes]
@@ -94,7 +98,7 @@ def _comparisons(chain: Chain) -> list[Comparison]:
 def conditions(cursor: Cursor) -> tuple[Comparison, ...]:
     r"""Relations, separated by commas or `\land`."""
     found: list[Comparison] = []
-    while not found or cursor.accept(",", r"\land"):
+    while not found or (not cursor.follows(",", r"\\") and cursor.accept(",", r"\land")):
         chain = cursor.chain(cursor.expression())
         if chain is None:
             raise cursor.fail("a relation sign")

@@ -94,6 +94,8 @@ def factor(cursor: Cursor) -> Node:
             if is_transpose(cursor):
                 return cursor.ranged(start, Operation, "inner", (node, factor(cursor)))
             node = cursor.ranged(start, Operation, "^", (node, argument(cursor)))
+            if cursor.token.text == "^":
+                raise cursor.fail("braces around one of two powers")
 
 
 def primary(cursor: Cursor) -> Node:

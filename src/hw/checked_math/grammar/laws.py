@@ -7,7 +7,7 @@ from hw.checked_math.grammar.arguments import listed
 from hw.checked_math.grammar.brackets import between_bars, set_expression
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.names import subscript_label
-from hw.checked_math.syntax import Binder, Divergence, Expectation, Indexed, Name, Node, Sequence
+from hw.checked_math.syntax import Binder, Density, Divergence, Expectation, Indexed, Name, Node, Sequence
 
 __all__ = ["divergence", "divergence_kind", "expectation", "is_expectation_word"]
 
@@ -49,21 +49,45 @@ def _drawn(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
     found: list[Binder] = []
     pending: list[Node] = []  # variables that wait for their law
     while True:
-        first = cursor.expression()
+        pending.append(_up_to(pending, cursor) if cursor.skip(r"\dots", ",") else cursor.expression())
         if cursor.token.text == r"\sim":
             cursor.next()
             law = cursor.expression()
-            found += [replace(_draw(node), law=law) for node in (*pending, first)]
+            found += [replace(_draw(node), law=_left_open(law, node)) for node in pending]
             pending = []
         elif cursor.accept(r"\subseteq", r"\subset"):
-            found.append(_subset(cursor, first))
-        else:
-            pending.append(first)
+            found.append(_subset(cursor, pending.pop()))
         if not cursor.accept(",", r"\\"):
             break
     if pending and (found or len(pending) > 1):
         raise FormulaError(r"expected \sim and a law for every variable", pending[0].start)
-    return tuple(found), pending[0] if pending else None
+    return _law_alone(pending[0]) if pending else (tuple(found), None)
+
+
+def _up_to(pending: list[Node], cursor: Cursor) -> Node:
+    r"""The sequence of `z_1, \dots, z_k`, whose first member waits."""
+    first = pending.pop() if pending else None
+    last = cursor.expression()
+    if isinstance(first, Indexed) and isinstance(last, Indexed) and first.name == last.name:
+        return Sequence(first.start, last.end, first.name, first.indices[0], last.indices[0])
+    raise FormulaError(r"\dots must stand between two members of a sequence here", last.start)
+
+
+def _law_alone(law: Node) -> tuple[tuple[Binder, ...], Node | None]:
+    """An expectation under a law; one of an indexed variable draws that variable."""
+    if isinstance(law, Density) and law.left and isinstance(law.left[0], Indexed | Sequence):
+        return (replace(_draw(law.left[0]), law=_left_open(law, law.left[0])),), None
+    return (), law
+
+
+def _left_open(law: Node, drawn: Node) -> Node:
+    r"""The law `q(z_j \mid x)` of a drawn `z_j`, or `q(z_{1:k} \mid x)` of copies, as `q(\cdot \mid x)`."""
+    if not isinstance(law, Density) or not law.left or len(law.left) > 1:
+        return law
+    (variable,) = law.left
+    if not isinstance(variable, Indexed | Sequence) or getattr(drawn, "name", "") != variable.name:
+        return law
+    return replace(law, left=(Name(variable.start, variable.end, "·"),))
 
 
 def _draw(node: Node) -> Binder:

@@ -2,7 +2,7 @@
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument, listed
-from hw.checked_math.grammar.binders import conditions, subscript
+from hw.checked_math.grammar.binders import WHOLE_SPACES, conditions, subscript
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.names import decorated_name
 from hw.checked_math.grammar.tokens import Token
@@ -20,8 +20,6 @@ from hw.checked_math.syntax import (
 )
 
 __all__ = ["cases", "extremum", "indicator", "integral", "repeated", "substitution"]
-
-WHOLE_SPACES = (r"\mathbb{R}", r"\mathcal{X}", r"\mathcal{Z}")  # an integral over one of these needs no bounds
 
 
 def repeated(cursor: Cursor) -> Node:
@@ -117,8 +115,11 @@ def indicator(cursor: Cursor) -> Node:
         opener = cursor.next()
     else:
         raise cursor.fail("the condition of the indicator in brackets")
+    inner = cursor.accept("[") if opener.text == "{" else None
     found = conditions(cursor)
-    cursor.close(opener)
+    for bracket in (inner, opener):
+        if bracket:
+            cursor.close(bracket)
     return cursor.ranged(start, Indicator, found)
 
 

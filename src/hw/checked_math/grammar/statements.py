@@ -14,6 +14,8 @@ from hw.checked_math.syntax import Chain, Definition, Name, Node, Statement
 __all__ = ["RELATIONS", "Names", "parse"]
 
 RELATIONS = set(r"= < > \ge \le \neq \in \notin \subseteq".split())
+OPERATORS = set(r"\mathbb{E} \mathbf{1} \mathbb{1} \mathbb{H}".split())
+OPERATOR_WORDS = set("E Var Cov KL JSD JS TV H".split())
 OUTER = set("aligned align align* alignat gathered gather gather* split equation equation*".split())
 
 
@@ -95,7 +97,9 @@ def parse(source: str, names: Names) -> list[Statement]:
 def _at_end(cursor: Cursor) -> bool:
     """Whether only punctuation and text are left; what stands before the next statement is read."""
     while _between_statements(cursor):
-        cursor.next()
+        token = cursor.next()
+        if token.kind == "text" and cursor.token.text in ("(", "_", "^", "[") and not cursor.token.apart:
+            raise FormulaError(rf"a name must be written \mathrm{{{token.text}}}, since text is not read", token.start)
     return cursor.token.kind == "stop"
 
 
@@ -181,6 +185,9 @@ def _definition(cursor: Cursor, names: Names) -> Definition:
         raise cursor.fail("a name to define")
     if names.is_law(cursor.token.text):
         return _law_definition(cursor, names)
+    if cursor.token.text in OPERATORS or (cursor.token.kind == "word" and cursor.token.text in OPERATOR_WORDS):
+        name = decorated_name(cursor)
+        raise FormulaError(f"{name} belongs to the notation and cannot be redefined", start)
     name = decorated_name(cursor)
     indices: tuple[str, ...] = ()
     if cursor.accept("_"):

@@ -20,11 +20,13 @@ MACROS = {  # the one list of macros: the parser replaces them, and the site han
     r"\dd": r"\mathrm{d}",
 }
 LONGEST = 20_000  # characters; a longer formula is not one for readers
+LONGEST_NUMBER = 40  # digits
 DEEPEST = 60  # nested braces, brackets and environments
 
 TOKEN = re.compile(
-    r"(?P<space>[\s~]+)|(?P<number>\d+(?:\.\d+)?)|(?P<letter>[A-Za-z])"
-    r"|(?P<command>\\(?:[A-Za-z]+\*?|[^A-Za-z]))|(?P<symbol>[-+*/=<>()\[\]{}|,;:!&^_'.])"
+    r"(?P<space>[\s~]+)|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<letter>[A-Za-z])"
+    r"|(?P<command>\\\\(?:\[-?[0-9.]+ *(?:pt|em|ex|mm|cm|in|mu|px)\])?|\\(?:[A-Za-z]+\*?|[^A-Za-z]))"
+    r"|(?P<symbol>[-+*/=<>()\[\]{}|,;:!&^_'.])"
 )
 SPACES = {r"\ "} | set(
     r"\, \; \: \! \quad \qquad \thinspace \enspace \displaystyle \textstyle \nolimits \limits \hfill \allowbreak "
@@ -32,6 +34,7 @@ SPACES = {r"\ "} | set(
 )
 SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
 ALPHABETS = set(r"\mathcal \mathbb \mathbf \mathsf \mathfrak \mathscr \boldsymbol \bm".split())
+BOLD = set(r"\mathbf \boldsymbol \bm".split())
 ACCENTS = set(r"\hat \bar \tilde \widehat \widetilde \overline \dot \vec \check".split())
 WORDS = set(r"\mathrm \operatorname \operatorname* \textrm \rm \mathit".split())
 TEXTS = set(r"\text \textit \textbf \mbox \tag \tag* \label".split())
@@ -107,8 +110,10 @@ def _split(source: str) -> list[Token]:
         if text == r"\%" or (kind == "command" and text in MACROS):
             expansion = _split(MACROS[text]) if text in MACROS else []
             found += [Token(token.kind, token.text, at, match.end()) for token in expansion]
+        elif kind == "number" and len(text) > LONGEST_NUMBER:
+            raise FormulaError(f"a number must have at most {LONGEST_NUMBER} digits, got {len(text)}", at)
         elif kind != "space":
-            found.append(Token(kind, text, at, match.end()))
+            found.append(Token(kind, r"\\" if text.startswith(r"\\") else text, at, match.end()))
         at = match.end()
     return found
 
@@ -131,6 +136,9 @@ class _Reader:
             if token.kind == "command" and SIZES.fullmatch(token.text):
                 facing = {"l": "open", "r": "close"}.get(_side(token.text), "")
                 self.at += 1
+                continue
+            if token.text == "{" and self._text(1) == "}" and (not found or found[-1].text not in ("^", "_")):
+                self.at += 2  # an empty group only sets spaces
                 continue
             if token.text == ":" and self._text(1) == "=":
                 joined = Token("symbol", ":=", token.start, self.raw[self.at + 1].end)
@@ -155,6 +163,8 @@ class _Reader:
             return token
         if text in ALPHABETS | ACCENTS:
             inner, end = self.argument(text)
+            if text in BOLD and inner not in ("1", "E"):  # bold type is how vectors are set, not another name
+                return Token("name", inner, token.start, end)
             return Token("name", f"{text}{{{inner}}}", token.start, end)
         if text in WORDS:
             inner, end = self.argument(text)
@@ -165,6 +175,8 @@ class _Reader:
         if text in (r"\begin", r"\end"):
             inner, end = self.argument(text)
             return Token(text[1:], inner, token.start, end)
+        if text in (r"\underbrace", r"\overbrace") or (text == r"\underset" and self._is_operator_below()):
+            return self._moved(text)
         if text in ANNOTATED:
             self.group(text)
             start, end = self.group(text)
@@ -179,6 +191,36 @@ class _Reader:
         text = SYNONYMS.get(text, text)
         kind = "symbol" if not text.startswith("\\") else "command"
         return Token("name" if text == "i" else kind, text, token.start, token.end)
+
+    def _is_operator_below(self) -> bool:
+        r"""Whether an expectation or an extremum stands on what is set below: `\underset{z \sim q}{\mathbb{E}}`."""
+        start = self.at
+        self.group(r"\underset")
+        below, end = self.group(r"\underset")
+        self.at = start
+        return self.source[below:end].replace(" ", "") in (r"\mathbb{E}", r"\mathbbE", r"\max", r"\min", r"\E")
+
+    def _moved(self, command: str) -> None:
+        """A brace without its note, or an operator with its subscript behind it."""
+        start = self.at - 1
+        first = self._raw_group(command)
+        if command == r"\underset":
+            place = first[0].start if first else self.raw[start].start
+            below = [Token("symbol", sign, place, place) for sign in "_{}"]
+            moved = [*self._raw_group(command), *below[:2], *first, below[2]]
+        else:
+            moved = first
+            while self._text(0) in ("_", "^"):
+                self.at += 1
+                self._raw_group(command)
+        self.raw[start : self.at] = moved
+        self.at = start
+
+    def _raw_group(self, command: str) -> list[Token]:
+        """Tokens inside the braces that must follow."""
+        first = self.at
+        self.group(command)
+        return self.raw[first + 1 : self.at - 1]
 
     def group(self, command: str) -> tuple[int, int]:
         """Source range inside the braces that must follow."""

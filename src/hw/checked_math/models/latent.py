@@ -127,22 +127,25 @@ class LatentInstance:
         found: dict[str, Any] = {}
         observed, possible = self._possible
         x = observed[int(rng.random() * len(observed))]
-        k = (1, 1, 2, 2, 2, 3)[int(rng.random() * 6)]
+        few = len(self.joint[0]) == 2  # then many copies of z are cheap to go through
+        k = (1, 1, 2, 2, 3, 5 if few else 2)[int(rng.random() * 6)]
         for name, sort in sorted(variables.items()):
             if sort == "x":
                 found[name] = x if name == "x" else rng.choice(observed)
             elif sort == "z":
                 found[name] = possible[int(rng.random() * len(possible))]
             elif sort == "count":
-                found[name] = k if name == "k" else rng.randint(1, k)
+                found[name] = k if name == "k" else rng.randint(1, k if name == "m" else 4)
             elif sort == "index":
                 found[name] = rng.randint(1, k)
             else:
-                found[name] = self.arithmetic.ratio(rng.randint(-8, 12), 4)
+                found[name] = self.arithmetic.ratio(
+                    *((rng.randint(-8, 12), 4) if rng.random() < 0.8 else (rng.randint(-40, 40), 2))
+                )
         for letter, sort in families.items():
             row = self.variational[self.points["x"].index(x)]
             drawn = [z for z, weight in zip(self.points["z"], row, strict=True) if weight]
-            found[f"family {letter}"] = {place: rng.choice(drawn if sort == "z" else observed) for place in range(1, 7)}
+            found[f"family {letter}"] = {place: rng.choice(drawn if sort == "z" else observed) for place in range(1, 9)}
         return found
 
     @cached_property

@@ -274,6 +274,10 @@ class LinearGaussian:
 
     def instances(self, rng: Random, uses: frozenset[str]) -> Iterator[LinearGaussianInstance]:
         """The posterior as q, the prior as q, then ten random instances."""
+        if {"kink", "mean"} <= uses:
+            raise ValueError("an integrand must be smooth to be integrated accurately, got one with a kink or a jump")
+        if "sum" in uses:
+            raise ValueError("a sum over a continuous variable must be written as an integral")
         rng = Random(rng.getrandbits(64))
         z = NormalLine(0.0, 0.0, 1.0)
         joint = NormalJoint(z, NormalLine(1.0, 0.0, 1.0))
