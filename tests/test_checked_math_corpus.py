@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from hw.checked_math.document import check_text
 from hw.checked_math.models import MODELS
+from hw.checked_math.pages import check_text
 
 GIVEN = {  # definitions that a claim may build on
     "w": r"w_j := \frac{p(x,z_j)}{q(z_j\mid x)}",

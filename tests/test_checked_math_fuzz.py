@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.checked_math.document import check_text
+from hw.checked_math.pages import check_text
 from hw.checked_math.records import Record
 
 STATUSES = {"checked", "refuted", "definition", "test", "cited", "error"}

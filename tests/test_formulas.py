@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.checked_math.document import check_file, check_text, formulas_of_file
+from hw.checked_math.document import formulas_of_file
 from hw.checked_math.mutation import mutate_file
+from hw.checked_math.pages import check_file, check_text
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache" / "checked_math.json"

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -52,16 +53,16 @@ def test_only_site_knows_mkdocs():
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_public_names_are_sorted_documented_and_defined_here(name):
+def test_public_names_are_documented_and_defined_here(name):
     module = importlib.import_module(name)
     assert module.__doc__
     if module.__file__.endswith("__init__.py"):
         return
-    assert list(module.__all__) == sorted(module.__all__)
-    for public in module.__all__:
+    for public in module.__all__:  # ruff sees to their order
         value = getattr(module, public)
-        assert value.__doc__, f"{name}.{public} has no docstring"
-        assert value.__module__ == name, f"{public} lives in {value.__module__}"
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert value.__doc__, f"{name}.{public} has no docstring"
+            assert value.__module__ == name, f"{public} lives in {value.__module__}"
 
 
 @pytest.mark.parametrize(

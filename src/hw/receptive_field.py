@@ -36,8 +36,8 @@ def offsets(masks: Sequence[Any]) -> frozenset[Offset]:
     T := \{\, a + b : a \in M_2,\ b \in M_1 \,\}
     ```
 
-    and every further layer adds its offsets in the same way. Clipping this sum to the map gives the receptive field for the masks of PixelCNN, but not in general: see
-    `receptive_field`.
+    and every further layer adds its offsets in the same way. Clipping this sum to the map gives the receptive field for
+    the masks of PixelCNN, but not in general: see `receptive_field`.
 
     Args:
         masks: 0/1 grids with odd sides, first layer first.

@@ -2,15 +2,16 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hw.checked_math.document import check_file
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.mutation import mutate_file
+from hw.checked_math.pages import check_file
 from hw.checked_math.records import Counterexample, Mutation, Record
 
 
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             failed = not record.ok or (mutation is not None and mutation.survivors)
             code = max(code, 2 if record.status == "error" else 1 if failed else 0)
     if options.json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps(_finite(rows), indent=1, ensure_ascii=False, allow_nan=False))
     return code
 
 
@@ -93,6 +94,15 @@ def _row(record: Record, mutation: Mutation | None) -> dict[str, Any]:
             "survivors": list(mutation.survivors),
         }
     return row
+
+
+def _finite(value: Any) -> Any:
+    """The value without infinities and NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _line(record: Record, mutation: Mutation | None) -> str:

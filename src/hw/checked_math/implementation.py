@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hw.checked_math.arithmetic import FLOAT
-from hw.checked_math.checking import Reading, Runner, guarded, judge, text_of
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import INSTANCE, Compiler
 from hw.checked_math.evaluation.expressions import compiler_for
 from hw.checked_math.grammar.names import bare_letter
+from hw.checked_math.judging import judge, text_of
+from hw.checked_math.reading import Reading
 from hw.checked_math.records import Counterexample, Relation
+from hw.checked_math.running import Runner, guarded
 from hw.checked_math.syntax import Definition
 
 __all__ = ["compared"]

@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hw.checked_math.checking import Context, read, seed_of, verify
-from hw.checked_math.document import Formula, Store, digest, formulas_of_file
+from hw.checked_math.checking import seed_of, verify
+from hw.checked_math.document import Formula, formulas_of_file
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.grammar.tokens import Token, tokens
 from hw.checked_math.implementation import compared
 from hw.checked_math.models import MODELS
 from hw.checked_math.models.model import Model
+from hw.checked_math.pages import Store, digest
+from hw.checked_math.reading import Context, read
 from hw.checked_math.records import Mutation
-from hw.checked_math.syntax import Divergence, Node, Operation, Statement, walk
+from hw.checked_math.syntax import Density, Divergence, Node, Operation, Statement, walk
 
 __all__ = ["Mutant", "mutants", "mutate_file"]
 
@@ -119,7 +121,7 @@ def _replacements(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
     before = found[at - 1].text if at else ""
     if token.kind == "number":
         number = int(token.text) if token.text.isdigit() else 0
-        return tuple(str(other) for other in (number + 1, number - 1) if token.text.isdigit() and other > 0)
+        return tuple(str(other) for other in (number + 1, number - 1) if token.text.isdigit() and other >= 0)
     if token.kind == "name":
         return _other_names(found, at, names)
     if token.text == "-" and before in ("", "{", "(", "[", "=", "&", r"\ge", r"\le", r"\\"):
@@ -135,6 +137,8 @@ def _other_names(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
     used = sorted({other.text for other in found if other.kind == "name"} - {token.text})
     if names.is_law(token.text):
         return tuple(sorted(law for law in vocabulary.laws - {token.text} if law.islower() == token.text.islower()))[:2]
+    if token.text in vocabulary.random and not names.sort(token.text):
+        return tuple(other for other in vocabulary.random if other != token.text)
     sort = names.sort(token.text)
     if sort in ("count", "index"):
         others = [name for name in used if names.sort(name) in ("count", "index")]
@@ -167,11 +171,35 @@ def _shortened(latex: str, names: Names) -> Iterator[tuple[str, str, str]]:
                 cut = _without(latex, node, operand)
                 if cut is not None:
                     yield f"without {latex[operand.start : operand.end]}", "", cut
+        if isinstance(node, Density) and node.left:
+            yield from _other_laws(latex, node, names)
         if isinstance(node, Divergence) and node.kind in ("KL", "chi2") and len(node.laws) == 2:
             first, second = (latex[law.start : law.end] for law in node.laws)
             between = latex[node.laws[0].end : node.laws[1].start]
             swapped = latex[: node.laws[0].start] + second + between + first + latex[node.laws[1].end :]
             yield f"{first} ‖ {second}", "exchanged", swapped
+
+
+def _other_laws(latex: str, node: Density, names: Names) -> Iterator[tuple[str, str, str]]:
+    """The law replaced by another of the same variables, joint, conditional or marginal."""
+    shown = latex[node.start : node.end]
+    texts = [latex[part.start : part.end] for part in (*(node.left or ()), *node.right)]
+    label = f"_{{{node.law.label}}}" if node.law.label else ""
+    if len(texts) > 2:
+        return
+    first, *rest = texts
+    inside = [first]
+    for second in rest:
+        inside = [f"{first},{second}", rf"{first}\mid {second}", rf"{second}\mid {first}", first, second]
+    for letter in sorted(law for law in names.vocabulary.laws if law.islower() == node.law.letter.islower()):
+        for variables in inside:
+            new = f"{letter}{label}({variables})"
+            if _squeezed(new) != _squeezed(shown):
+                yield shown, new, latex[: node.start] + new + latex[node.end :]
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).replace(r"\,", "").replace("|", r"\mid").replace("{", "").replace("}", "")
 
 
 def _without(latex: str, node: Operation, operand: Node) -> str | None:

@@ -51,8 +51,8 @@ class Record:
         id: The formula's id; the line number as text where it has none.
         file: Where it stands.
         line: Its first line, from 1.
-        status: `checked` (no counterexample), `refuted` (there is one), `definition`, `test`, `cited`, or `error` for what
-            cannot be read.
+        status: `checked` (no counterexample), `refuted` (there is one), `definition`, `test`, `cited`, or `error` for
+            what cannot be read.
         latex: The formula as displayed.
         model: Names of the models, in order.
         assume: The conditions under which it is claimed.

@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hw.checked_math.document import check_file, check_text
 from hw.checked_math.mutation import mutate_file
+from hw.checked_math.pages import check_file, check_text
 from hw.checked_math.records import Mutation, Record
 
 __all__ = ["Claim", "address", "claims_of_library", "claims_of_page", "claims_of_site", "claims_of_text"]

@@ -11,7 +11,7 @@ from hw.checked_math.evaluation.names import defined, sort_of_parameter
 from hw.checked_math.grammar.names import bare_letter, law_name
 from hw.checked_math.syntax import Call, Density, Name, Node, Operation, walk
 
-__all__ = ["cells", "common_variables", "density", "variables_of", "with_variables"]
+__all__ = ["cells", "common_variables", "density", "is_law", "variables_of", "with_variables"]
 
 
 def density(compiler: Compiler, node: Density) -> Compiled:
@@ -82,7 +82,9 @@ def with_variables(compiler: Compiler, node: Node, names: Mapping[str, str]) -> 
     if isinstance(node, Operation):
         operands = tuple(with_variables(compiler, part, names) for part in node.operands)
         return Operation(node.start, node.end, node.operator, operands)
-    if isinstance(node, Name) and node.name in compiler.definitions and compiler.definitions[node.name].arguments:
+    if isinstance(node, Name) and node.name in compiler.definitions and not compiler.definitions[node.name].arguments:
+        return with_variables(compiler, compiler.definitions[node.name].body, names)
+    if isinstance(node, Name) and node.name in compiler.definitions:
         arguments = [
             Name(node.start, node.end, names.get(sort_of_parameter(compiler, name), name))
             for name, _ in compiler.definitions[node.name].arguments
@@ -115,6 +117,9 @@ def _sort_of_dot(compiler: Compiler, node: Density, sorts: Iterable[str]) -> str
 
 
 def _bare(compiler: Compiler, node: Density) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    definition = compiler.definitions.get(f"{node.law}(1|0)")
+    if definition:
+        return (sort_of_parameter(compiler, definition.arguments[0][0]),), ()
     try:
         return compiler.model.bare(node.law)
     except ValueError as error:
@@ -127,10 +132,20 @@ def variables_of(compiler: Compiler, node: Node) -> dict[str, str]:
         if node.left is None:
             return {f"·{sort}": sort for sort in _bare(compiler, node)[0]}
         return dict(_variable_with_sort(compiler, node, part) for part in node.left)
+    if isinstance(node, Name) and node.name in compiler.definitions:
+        definition = compiler.definitions[node.name]
+        return {} if definition.arguments or definition.indices else variables_of(compiler, definition.body)
     found: dict[str, str] = {}
     for part in node.operands if isinstance(node, Operation) else ():
         found |= variables_of(compiler, part)
     return found
+
+
+def is_law(compiler: Compiler, node: Node) -> bool:
+    r"""Whether an expression is a law written without its variables, such as `\tfrac12(f_0 + f_1)`."""
+    return any(isinstance(part, Density) and part.left is None for part in walk(node)) and isinstance(
+        node, Density | Operation
+    )
 
 
 def _variable_with_sort(compiler: Compiler, law: Density, part: Node) -> tuple[str, str]:

@@ -110,7 +110,9 @@ def _absolute(compiler: Compiler, node: Operation) -> Compiled:
         return lambda env: len(evaluate(env)), "number"
     if sort in ("vector", "offset", "function"):
         raise FormulaError(f"expected a number between bars, got a {sort}", node.start)
-    if not isinstance(node.operands[0], Operation) or node.operands[0].operator != "det":  # a determinant is never 0
+    inside = node.operands[0]
+    is_jacobian = isinstance(inside, Derivative) or (isinstance(inside, Operation) and inside.operator == "det")
+    if not is_jacobian:  # which is never 0
         compiler.uses.add("kink")
     return lambda env: abs(evaluate(env)), "number"
 
@@ -157,6 +159,7 @@ def _matrix(compiler: Compiler, node: Node) -> Evaluator:
 def derivative(compiler: Compiler, node: Derivative) -> Compiled:
     """The derivative of a function of one variable."""
     matrix = _matrix(compiler, node)
+    compiler.uses.add("derivative")
 
     def entry(env: Environment) -> Any:
         rows = matrix(env)

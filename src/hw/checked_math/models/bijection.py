@@ -70,7 +70,8 @@ class Bijection:
             yield from finite_bijections(Random(seed), "assume:bijective" in uses)
         is_smooth = not {"kink", "mean"} <= uses  # the trapezoid rule is accurate for smooth integrands only
         if is_smooth and ("sum" not in uses or uses & {"det", "integral"}):
-            yield from smooth_bijections(seed)
+            lines, planes = smooth_bijections(seed)
+            yield from lines if "derivative" in uses else (*lines, *planes)  # in the plane it is a matrix
 
 
 BIJECTION = Bijection()

@@ -135,13 +135,12 @@ class LatentInstance:
             elif sort == "z":
                 found[name] = possible[int(rng.random() * len(possible))]
             elif sort == "count":
-                found[name] = k if name == "k" else rng.randint(1, k if name == "m" else 4)
+                found[name] = k if name in ("k", "K") else rng.randint(1, k if name == "m" else 4)
             elif sort == "index":
                 found[name] = rng.randint(1, k)
             else:
-                found[name] = self.arithmetic.ratio(
-                    *((rng.randint(-8, 12), 4) if rng.random() < 0.8 else (rng.randint(-40, 40), 2))
-                )
+                quarters = rng.randint(-8, 12) if rng.random() < 0.8 else rng.randint(-80, 80)
+                found[name] = self.arithmetic.ratio(quarters, 4)
         for letter, sort in families.items():
             row = self.variational[self.points["x"].index(x)]
             drawn = [z for z, weight in zip(self.points["z"], row, strict=True) if weight]
@@ -217,10 +216,10 @@ class Latent:
     name = "latent"
     sentence = "random joint laws p of finite x and z, and random laws q(z | x)"
     vocabulary = Vocabulary(
-        variables={
-            "x": "x", "z": "z", "k": "count", "m": "count", "n": "count", "N": "count", "i": "index", "j": "index",
-            "l": "index", "a": "number", "b": "number", "c": "number", "t": "number", r"\lambda": "number",
-        },
+        variables={"x": "x", "z": "z"}
+        | dict.fromkeys(("k", "m", "n", "K", "N"), "count")
+        | dict.fromkeys(("i", "j", "l"), "index")
+        | dict.fromkeys(("a", "b", "c", "t", r"\lambda"), "number"),
         families={"z": "z", "x": "x"},
         laws=frozenset("pq"),
         definable=frozenset({"q(1|0)"}),
@@ -231,7 +230,7 @@ class Latent:
             "q << prior": "q(z | x) = 0 wherever p(z) = 0",
             "q = posterior": "q(z | x) = p(z | x) for all x and z",
         },
-    )  # fmt: skip
+    )
 
     def law(self, law: Law, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
         """Marginal, joint and conditional laws of p; q(z | x) and q(z)."""
@@ -278,7 +277,7 @@ def _primary(letter: str, uses: frozenset[str]) -> str:
 
 def _corners() -> Iterator[tuple[Rows, Rows]]:
     """Equal laws, missing mass, foreign mass, and weights near zero."""
-    for row in ((1, 1), (1, 3), (1, 0), (1, 9), (0, 1)):
+    for row in ((1, 1), (1, 3), (1, 0), (1, 9), (0, 1), (1, 10**15)):
         for own in (row, (1, 1), (1, 0), (0, 1), (3, 1), (1, 10**9)):
             yield (row,), (own,)
     for joint in (((1, 0), (0, 1)), ((1, 2), (3, 1)), ((1, 1), (0, 2)), ((1, 0), (1, 0)), ((0, 0), (1, 2))):

@@ -191,8 +191,8 @@ class LinearGaussianInstance:
         return free_values(variables, families, rng, member) | ({"x": x} if "x" in variables else {})
 
     def holds(self, assumption: str) -> bool:
-        """All assumptions hold: normal densities are positive everywhere."""
-        return True
+        """Whether q is the posterior; all else holds, since normal densities are positive everywhere."""
+        return assumption != "q = posterior" or self.recognition == self.joint.z_given_x
 
     def smaller(self) -> Iterator["LinearGaussianInstance"]:
         """The same with parameters of one digit after the point."""
@@ -241,6 +241,8 @@ class LinearGaussian:
         assumptions={
             "positive": "All densities are positive.",
             "posterior << q": "q(z|x) gives mass wherever the posterior p(z|x) does.",
+            "q << prior": "The prior p(z) gives mass wherever q(z|x) does.",
+            "q = posterior": "q(z|x) is the posterior p(z|x).",
             "q << posterior": "The posterior p(z|x) gives mass wherever q(z|x) does.",
         },
     )

@@ -256,11 +256,11 @@ def _random_plane(rng: Random, bend: float) -> SmoothBijection:
 
 
 @lru_cache(16)  # the densities at the nodes are computed once for all formulas that are checked from one seed
-def smooth_bijections(seed: int) -> tuple[SmoothBijection, ...]:
+def smooth_bijections(seed: int) -> tuple[tuple[SmoothBijection, ...], tuple[SmoothBijection, ...]]:
     """The eight instances on the line and the two in the plane."""
     rng = Random(seed)
     unit = Mixture(((1.0, 0.0, 1.0),))
-    return (
+    lines = (
         on_line(Monotone(1.0), unit, unit),
         on_line(Monotone(2.0, 1.0), Mixture(((1.0, 1.0, 2.0),)), unit),  # X has the law of F(U)
         on_line(Monotone(math.exp(0.3), 0.7), Mixture(((1.0, 1.5, 0.8),)), unit),
@@ -269,6 +269,5 @@ def smooth_bijections(seed: int) -> tuple[SmoothBijection, ...]:
         _random_line(rng, -1, 2, 1),
         _random_line(rng, 1, 1, 2),
         _random_line(rng, -1, 2, 2),
-        _random_plane(rng, 0.8),
-        _random_plane(rng, -0.4),
     )
+    return lines, (_random_plane(rng, 0.8), _random_plane(rng, -0.4))

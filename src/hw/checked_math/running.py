@@ -1,0 +1,184 @@
+"""Claims on the instances of a model: values, judgments, and the arithmetic they need."""
+
+import decimal
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from hw.checked_math.arithmetic import CONTEXT, DIGITS, EXACT, FLOAT, Arithmetic
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.evaluation.compiler import INSTANCE, Compiler, Environment, Evaluator, holds
+from hw.checked_math.evaluation.expressions import compiler_for
+from hw.checked_math.grammar.statements import RELATIONS, Names, parse
+from hw.checked_math.judging import Judgment, judge
+from hw.checked_math.models.model import Instance, Model
+from hw.checked_math.reading import Context, Reading, claims
+from hw.checked_math.syntax import Statement
+
+__all__ = ["Draws", "Runner", "guarded"]
+
+ENOUGH = 200  # random instances of a finite model
+ENOUGH_QUADRATURE = 5
+ROUNDS = 8  # of a model's instances, while too few satisfy the assumptions
+QUADRATURE = 1e-9  # relative error of an integral between bounds, for a smooth integrand
+
+
+class Draws(Random):
+    """Randomness that is cheap to start again, for free variables: a linear congruential generator."""
+
+    def seed(self, a: Any = 0, version: int = 2) -> None:
+        """Start from a whole number."""
+        self.state = int(a or 0)
+        self.random()
+
+    def random(self) -> float:
+        """A number from 0 to 1, 1 excluded."""
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64  # Knuth's MMIX
+        return (self.state >> 11) / 2**53
+
+    def getrandbits(self, k: int) -> int:
+        """A whole number of so many bits."""
+        self.random()
+        return self.state >> (64 - k) if k <= 64 else Random(self.state).getrandbits(k)
+
+
+class Runner:
+    """The claims of a reading, compiled once for each arithmetic that is needed."""
+
+    def __init__(self, reading: Reading, assumptions: Sequence[str], seed: int, dropped: Sequence[str] = ()) -> None:
+        """Compile the claims in float64; see `verify` for the arguments."""
+        self.reading, self.seed = reading, seed
+        self.model = reading.model
+        self.compiled: dict[str, tuple[Compiler, list[Evaluator]]] = {}
+        self.draws = Draws()
+        sides = [side for claim in reading.comparisons for side in (claim.left, claim.right)]
+        self.sides = list({id(side): side for side in sides}.values())
+        places = {id(side): place for place, side in enumerate(self.sides)}
+        self.claims = [(places[id(claim.left)], claim.sign, places[id(claim.right)]) for claim in reading.comparisons]
+        self.named, conditions = _assumptions(assumptions, self.model)
+        compiler, _ = self.at(FLOAT)
+        names, _ = Context().for_model(self.model)
+        self.conditions = [
+            (compiler.expression(claim.left), claim.sign, compiler.expression(claim.right))
+            for text in conditions
+            for statement in _condition(text, names)
+            for claim in claims(statement)
+        ]
+        considered, _ = _assumptions([*assumptions, *dropped], self.model)
+        self.uses = frozenset(compiler.uses | {f"assume:{name}" for name in considered})
+        self.tolerance = QUADRATURE if "quadrature" in compiler.uses else None
+        self.arithmetic = FLOAT if "transcendental" in compiler.uses else EXACT
+
+    def at(self, arithmetic: Arithmetic) -> tuple[Compiler, list[Evaluator]]:
+        """The compiler and the compiled sides of the claims in an arithmetic."""
+        if arithmetic.name not in self.compiled:
+            compiler = compiler_for(self.model, arithmetic, self.reading.definitions)
+            self.compiled[arithmetic.name] = compiler, [compiler.expression(side) for side in self.sides]
+        return self.compiled[arithmetic.name]
+
+    def environment(self, instance: Instance, draw: int, arithmetic: Arithmetic) -> Environment:
+        """The instance with values of the free variables."""
+        compiler, _ = self.compiled[FLOAT.name]
+        in_arithmetic = instance.using(arithmetic)
+        env = in_arithmetic.draw(compiler.free, compiler.families, self.random(draw))
+        env[INSTANCE] = in_arithmetic
+        return env
+
+    def random(self, draw: int) -> Random:
+        """The randomness of one draw."""
+        self.draws.seed(draw)
+        return self.draws
+
+    def obeys(self, instance: Instance, env: Environment) -> bool:
+        """Whether the assumptions hold."""
+        for name in self.named:
+            if not instance.holds(name):
+                return False
+        return not self.conditions or all(holds(sign, left(env), right(env)) for left, sign, right in self.conditions)
+
+    def judged(self, instance: Instance, draw: int) -> "list[Judgment] | None":
+        """One judgment a claim; None where the assumptions do not hold."""
+        tolerance = instance.tolerance if instance.tolerance is not None else self.tolerance
+        arithmetic = self.arithmetic if tolerance is None else FLOAT
+        env = self.environment(instance, draw, arithmetic)
+        if not self.obeys(instance, env):
+            return None
+        compiler, sides = self.at(arithmetic)
+        compiler.scale[0] = 0.0
+        values = [side(env) for side in sides]
+        found = []
+        for number, (left, sign, right) in enumerate(self.claims):
+            judgment = judge(sign, values[left], values[right], compiler.scale[0], tolerance, arithmetic)
+            found.append(self.decided(instance, draw, number, judgment) if judgment.doubtful else judgment)
+        return found
+
+    def decided(self, instance: Instance, draw: int, number: int, first: "Judgment") -> "Judgment":
+        """The judgment of one claim with fifty digits; residual and slack stay those of float64."""
+        with decimal.localcontext(CONTEXT):
+            _, sides = self.at(DIGITS)
+            left, sign, right = self.claims[number]
+            env = self.environment(instance, draw, DIGITS)
+            second = judge(sign, sides[left](env), sides[right](env), 0.0, None, DIGITS)
+        return Judgment(second.passed, first.left, first.right, first.residual, first.slack, second.equal)
+
+    def instances(self, rng: Random) -> Iterator[Instance]:
+        """The model's instances; what the model refuses is an error of the formula."""
+        try:
+            yield from self.model.instances(rng, self.uses)
+        except FormulaError:
+            raise
+        except ValueError as error:
+            raise FormulaError(str(error)) from None
+
+    def accepted(self, limit: int | None = None) -> "Iterator[tuple[Instance, int, list[Judgment]]]":
+        """Instances that satisfy the assumptions, with the judgments there."""
+        rng = Random(self.seed)
+        accepted = 0
+        for _ in range(ROUNDS):
+            generated, quadrature = 0, False
+            for instance in self.instances(rng):
+                generated += 1
+                draw = rng.getrandbits(32)
+                judgments = guarded(self.judged, instance, draw)
+                quadrature = quadrature or instance.tolerance is not None
+                if judgments is not None:
+                    accepted += 1
+                    yield instance, draw, judgments
+            enough = ENOUGH if generated >= ENOUGH else ENOUGH_QUADRATURE
+            if accepted >= enough:
+                return
+            if not generated:
+                raise FormulaError(f"the model {self.model.name} has no instance for this formula")
+        if not accepted:
+            raise FormulaError(f"no instance of {self.model.name} satisfies the assumptions")
+
+
+def guarded(function: Any, *arguments: Any) -> Any:
+    """A call in which what Python raises on values that cannot be computed with becomes an error of the formula."""
+    try:
+        return function(*arguments)
+    except FormulaError:
+        raise
+    except (TypeError, ArithmeticError, LookupError, AttributeError, ValueError, RecursionError) as error:
+        raise FormulaError(f"the formula computes with values that are no numbers ({error})") from error
+
+
+def _assumptions(assumptions: Sequence[str], model: Model) -> tuple[list[str], list[str]]:
+    """Assumptions that the model knows by name, and conditions written as relations."""
+    known = {_squeezed(name): name for name in model.vocabulary.assumptions}
+    named = [known[_squeezed(text)] for text in assumptions if _squeezed(text) in known]
+    return named, [text for text in assumptions if _squeezed(text) not in known]
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).replace(r"\ll", "<<").replace(r"\gg", ">>")
+
+
+def _condition(text: str, names: Names) -> list[Statement]:
+    known = ", ".join(names.vocabulary.assumptions)
+    if not any(sign in text for sign in RELATIONS | {r"\geq", r"\leq"}):
+        raise FormulaError(f"an assumption must be a relation or one of {known}, got {text}")
+    try:
+        return parse(text.replace("<=", r"\le ").replace(">=", r"\ge ").replace("!=", r"\neq "), names)
+    except FormulaError as error:
+        raise FormulaError(f"an assumption must be a relation or one of {known}, got {text}: {error}") from None
