@@ -16,6 +16,7 @@ LARGE = 1e3  # terms so many times larger than the value cancel, and fifty digit
 EPSILON = 2.0**-52
 DIGITS_ROUNDING = decimal.Decimal("1e-35")
 SMALLEST_SCALE = 1.0
+POINTS = frozenset | tuple | str | range
 
 
 class Judgment(NamedTuple):
@@ -31,51 +32,48 @@ class Judgment(NamedTuple):
 
 
 def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | None, arithmetic: Arithmetic) -> Judgment:
-    """Whether two values stand in a relation up to rounding; doubtful where float64 cannot tell."""
-    if type(left) is float and type(right) is float and tolerance is None and arithmetic is FLOAT and sign == "=":
+    """Whether two values stand in a relation up to rounding; doubtful where float64 cannot tell.
+
+    Args:
+        sign: The relation sign.
+        left: Value of the left side.
+        right: Value of the right side.
+        scale: The largest term that was added on the way, 0 if that is not known.
+        tolerance: Relative error of the values; None if only rounding counts.
+        arithmetic: What the values were computed in.
+
+    Raises:
+        FormulaError: If the values cannot be compared, or terms are so large that nothing is left of the value.
+    """
+    may_overflow = arithmetic is FLOAT and tolerance is None
+    if may_overflow and sign == "=" and type(left) is float and type(right) is float:
         difference, size = abs(left - right), max(left, -left, right, -right, SMALLEST_SCALE)
         if difference <= ROUNDING * size < math.inf and scale <= LARGE * size:  # the common case, in short
             return Judgment(True, left, right, difference / size, None, True)
-    if sign in (r"\in", r"\notin", r"\subseteq") or isinstance(left, frozenset | tuple | str | range):
-        if isinstance(left, range):
-            left = frozenset(left)
-        if isinstance(right, range):
-            right = frozenset(right)
-        if sign == "=" and isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
-            return _judge_tuples(left, right, scale, tolerance, arithmetic)
-        try:
-            passed = holds(sign, left, right)
-        except TypeError:
-            raise FormulaError(f"the two sides of {sign} cannot be compared") from None
-        return Judgment(passed, left, right, 0.0 if sign == "=" and passed else None)
-    if isinstance(right, frozenset | tuple | str | range):
-        raise FormulaError(f"the two sides of {sign} cannot be compared")
-    may_overflow = arithmetic is FLOAT and tolerance is None
+    if sign in (r"\in", r"\notin", r"\subseteq") or isinstance(left, POINTS) or isinstance(right, POINTS):
+        return _judge_points(sign, left, right, scale, tolerance, arithmetic)
     if undefined(left) or undefined(right):
         return Judgment(False, left, right, doubtful=may_overflow)
-    infinite = abs(left) == math.inf or abs(right) == math.inf
+    if abs(left) == math.inf or abs(right) == math.inf:
+        return _judge_infinite(sign, left, right, may_overflow)
     if arithmetic is EXACT and not isinstance(left, float) and not isinstance(right, float):
-        difference, band = left - right, 0
-        relative = 0.0 if difference == 0 else float(abs(difference))
-    elif infinite:
-        passed = holds(sign, left, right)
-        equal = left == right
-        slack = None if sign in ("=", r"\neq") else 0.0 if equal else math.inf
-        doubtful = may_overflow and not passed
-        return Judgment(passed, left, right, 0.0 if sign == "=" and passed else None, slack, equal, doubtful)
-    else:
-        difference = left - right
-        size = max(abs(left), abs(right), SMALLEST_SCALE) if arithmetic is not DIGITS else max(abs(left), abs(right), 1)
-        if arithmetic is DIGITS:
-            band, relative = DIGITS_ROUNDING * size, float(abs(difference) / size)
-        else:
-            largest = max(size, min(scale, LARGE * size))
-            band, relative = (tolerance or ROUNDING) * largest, float(abs(difference)) / largest
-            if tolerance is not None and scale * EPSILON > band:
-                raise FormulaError("the terms of the formula are so large that they hide its value")
-    equal = abs(difference) <= band
-    cancels, decides = scale > LARGE * size, equal and sign not in ("=", r"\ge", r"\le")
-    doubtful = may_overflow and (ROUNDING < relative < DOUBT or cancels or decides)
+        return _judged(sign, left, right, left == right, float(abs(left - right)), doubtful=False)
+    if arithmetic is DIGITS:
+        size = max(abs(left), abs(right), 1)
+        return _judged(sign, left, right, abs(left - right) <= DIGITS_ROUNDING * size, float(abs(left - right) / size))
+    size = max(abs(left), abs(right), SMALLEST_SCALE)
+    largest = max(size, min(scale, LARGE * size))
+    band, relative = (tolerance or ROUNDING) * largest, float(abs(left - right)) / largest
+    if tolerance is not None and scale * EPSILON > band:
+        raise FormulaError("the terms of the formula are so large that they hide its value")
+    equal = abs(left - right) <= band
+    is_close = ROUNDING < relative < DOUBT or (equal and sign not in ("=", r"\ge", r"\le"))
+    return _judged(sign, left, right, equal, relative, may_overflow and (is_close or scale > LARGE * size))
+
+
+def _judged(sign: str, left: Any, right: Any, equal: bool, relative: float, doubtful: bool = False) -> Judgment:
+    """The judgment of two finite numbers, of which it is known whether they are equal."""
+    difference = left - right
     passed = {
         "=": equal,
         r"\neq": not equal,
@@ -86,17 +84,35 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
     }[sign]
     if sign == "=":
         return Judgment(passed, left, right, relative, None, equal, doubtful)
-    slack = None if sign == r"\neq" else float(difference) if sign in (r"\ge", ">") else -float(difference)
-    return Judgment(passed, left, right, None, 0.0 if equal and slack is not None else slack, equal, doubtful)
+    slack = None if sign == r"\neq" else 0.0 if equal else float(difference if sign in (r"\ge", ">") else -difference)
+    return Judgment(passed, left, right, None, slack, equal, doubtful)
 
 
-def _judge_tuples(
-    left: tuple[Any, ...], right: tuple[Any, ...], scale: float, tolerance: float | None, arithmetic: Arithmetic
+def _judge_infinite(sign: str, left: Any, right: Any, may_overflow: bool) -> Judgment:
+    """The judgment of two values, one of them infinite; it may be so by overflow alone."""
+    passed, equal = holds(sign, left, right), left == right
+    slack = None if sign in ("=", r"\neq") else 0.0 if equal else math.inf
+    return Judgment(
+        passed, left, right, 0.0 if sign == "=" and passed else None, slack, equal, may_overflow and not passed
+    )
+
+
+def _judge_points(
+    sign: str, left: Any, right: Any, scale: float, tolerance: float | None, arithmetic: Arithmetic
 ) -> Judgment:
-    """Points of a plane, vectors and offsets are equal where all their parts are."""
-    parts = [judge("=", a, b, scale, tolerance, arithmetic) for a, b in zip(left, right, strict=True)]
-    residual = max((part.residual or 0.0 for part in parts), default=0.0)
-    return Judgment(all(part.passed for part in parts), left, right, residual)
+    """The judgment of sets, of points, and of points of a plane, which are equal where all their parts are."""
+    left, right = (frozenset(side) if isinstance(side, range) else side for side in (left, right))
+    if sign == "=" and isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
+        parts = [judge("=", a, b, scale, tolerance, arithmetic) for a, b in zip(left, right, strict=True)]
+        residual = max((part.residual or 0.0 for part in parts), default=0.0)
+        return Judgment(all(part.passed for part in parts), left, right, residual)
+    if isinstance(left, POINTS) != isinstance(right, POINTS) and not isinstance(right, frozenset):
+        raise FormulaError(f"the two sides of {sign} cannot be compared")
+    try:
+        passed = holds(sign, left, right)
+    except TypeError:
+        raise FormulaError(f"the two sides of {sign} cannot be compared") from None
+    return Judgment(passed, left, right, 0.0 if sign == "=" and passed else None)
 
 
 def text_of(value: Any) -> str:

@@ -9,6 +9,23 @@ import re
 from dataclasses import dataclass
 
 from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.symbols import (
+    ACCENTS,
+    ALPHABETS,
+    ANNOTATED,
+    BOLD,
+    DEEPEST,
+    HIDDEN,
+    NAMES,
+    RELATIONS,
+    SPACES,
+    SWITCHES,
+    SYNONYMS,
+    TEXT_OPERATORS,
+    TEXTS,
+    TRANSPARENT,
+    WORDS,
+)
 
 __all__ = ["MACROS", "Token", "tokens"]
 
@@ -21,39 +38,14 @@ MACROS = {  # the one list of macros: the parser replaces them, and the site han
 }
 LONGEST = 20_000  # characters; a longer formula is not one for readers
 LONGEST_NUMBER = 40  # digits
-DEEPEST = 60  # nested braces, brackets and environments
 
 TOKEN = re.compile(
     r"(?P<space>[\s~]+)|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<letter>[A-Za-z])"
     r"|(?P<command>\\\\(?:\[-?[0-9.]+ *(?:pt|em|ex|mm|cm|in|mu|px)\])?|\\(?:[A-Za-z]+\*?|[^A-Za-z]))"
     r"|(?P<symbol>[-+*/=<>()\[\]{}|,;:!&^_'.])"
 )
-SPACES = {r"\ "} | set(
-    r"\, \; \: \! \quad \qquad \thinspace \enspace \displaystyle \textstyle \nolimits \limits \hfill \allowbreak "
-    r"\nobreak \nonumber \notag".split()
-)
 SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
-ALPHABETS = set(r"\mathcal \mathbb \mathbf \mathsf \mathfrak \mathscr \boldsymbol \bm".split())
-BOLD = set(r"\mathbf \boldsymbol \bm".split())
-ACCENTS = set(r"\hat \bar \tilde \widehat \widetilde \overline \dot \vec \check".split())
-WORDS = set(r"\mathrm \operatorname \operatorname* \textrm \rm \mathit".split())
-TEXTS = set(r"\text \textit \textbf \mbox \tag \tag* \label".split())
-ANNOTATED = set(r"\overset \stackrel \underset".split())  # \overset{(a)}{=}: the annotation is dropped
-SYNONYMS = dict(
-    pair.split()
-    for pair in r"""
-    \geq \ge; \geqslant \ge; \leq \le; \leqslant \le; \gt >; \lt <; \ne \neq; \coloneqq :=; \coloneq :=; \colon :;
-    \vert |; \Vert \|; \lVert \|; \rVert \|; \parallel \|; \lbrace \{; \rbrace \}; \lbrack [; \rbrack ];
-    \dfrac \frac; \tfrac \frac; \cfrac \frac; \dbinom \binom; \tbinom \binom; \ln \log; \iint \int; \intercal \top;
-    \ast *; \star *; \prime '; \times \cdot; \imath i; \varepsilon \epsilon;
-    \dotsb \dots; \dotsc \dots; \ldots \dots; \cdots \dots; \vdots \dots
-    """.split(";")
-)
-NAMES = set(
-    r"\alpha \beta \gamma \delta \epsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi \pi \rho \sigma "
-    r"\tau \upsilon \phi \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Upsilon \Phi \Psi "
-    r"\Omega \ell".split()
-)
+WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9.'*:/, ]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Token:
     r"""One token and its place in the source.
 
     `kind` is one of `name`, `number`, `word`, `text`, `command`, `symbol`, `begin`, `end` and `stop`, or `row` for
-    a new row.
+    a new row. The text of a `text` is its source, `\text{so}`, so that it is taken for nothing else.
     `facing` is "open" or "close" for a bar or a dot after `\left` or `\right`; `apart` says that `\quad` stands before.
     """
 
@@ -71,6 +63,11 @@ class Token:
     end: int
     facing: str = ""
     apart: bool = False
+
+    @property
+    def content(self) -> str:
+        """The text, without the command that makes it one."""
+        return self.text.partition("{")[2][:-1].strip() if self.kind == "text" else self.text
 
 
 def tokens(source: str) -> list[Token]:
