@@ -53,17 +53,18 @@ def mark(record: Record) -> Mark:
         record: What is known of the formula.
 
     Returns:
-        For a checked formula the order of its worst residual, where it has equations.
+        For a checked formula the order of its worst residual, where it has equations, and the conditions it is under.
     """
     if not record.ok:
         return Mark("✗", "", "fails")
+    condition = f"if {_joined(record.assume)}" if record.assume else ""
     match record.status:
         case "checked" if record.residual is None:
-            return Mark("✓", "checked", "")
+            return Mark("✓", "checked", condition)
         case "checked" if record.residual == 0:
-            return Mark("✓", "checked,", "exact")
+            return Mark("✓", "checked,", f"exact {condition}".strip())
         case "checked":
-            return Mark("✓", "checked, worst residual", number(record.residual))
+            return Mark("✓", "checked, worst residual", f"{number(record.residual)} {condition}".strip())
         case "refuted":
             return Mark("✗", "wrong,", "refuted")
         case "definition":
@@ -189,7 +190,10 @@ def _mutants(mutation: Mutation) -> str:
 
 
 def _joined(conditions: tuple[str, ...]) -> str:
-    return ", ".join(conditions).replace("<<", "≪")
+    text = ", ".join(conditions).replace("<<", "≪")
+    for latex, sign in SIGNS.items():
+        text = text.replace(f"{latex} ", f"{sign} ")
+    return text
 
 
 def _count(number: int, noun: str) -> str:

@@ -23,7 +23,7 @@ Evaluator = Callable[[Environment], Any]
 Compiled = tuple[Evaluator, str]  # with the sort of its value
 Handler = Callable[["Compiler", Any], Compiled]  # for the nodes of one type
 INSTANCE = "@"  # the key of the instance in an environment; no name of a formula looks like this
-STEPS = 1_000_000  # of loops and calls in all evaluations of one formula
+STEPS = 600_000  # of loops and calls in all evaluations of one formula
 
 
 def holds(sign: str, left: Any, right: Any) -> bool:

@@ -14,7 +14,8 @@ def argument(cursor: Cursor) -> Node:
     """A group in braces, or a single symbol (the first digit of a number)."""
     start = cursor.token.start
     if cursor.accept("{"):
-        node = cursor.expression()
+        with cursor.within():
+            node = cursor.expression()
         cursor.expect("}")
         return replace(node, start=start, end=cursor.last.end) if isinstance(node, Literal) else node
     if cursor.token.kind == "number":
@@ -23,6 +24,8 @@ def argument(cursor: Cursor) -> Node:
     if cursor.token.kind in ("name", "word"):
         token = cursor.next()
         return Name(token.start, token.end, token.text)
+    if cursor.token.text == r"\infty":
+        return cursor.primary()
     raise cursor.fail("an argument in braces")
 
 
@@ -42,13 +45,14 @@ def listed(cursor: Cursor, *separators: str) -> tuple[Node, ...]:
     found = [cursor.expression()]
     while cursor.accept(*separators):
         found.append(cursor.expression())
+        cursor.check_length(found)
     return tuple(found)
 
 
 def call_arguments(cursor: Cursor) -> tuple[Node, ...]:
     """The arguments of a function, in round brackets."""
     cursor.expect("(")
-    with cursor.within(bars=False):
+    with cursor.within():
         found = listed(cursor, ",", ";")
     cursor.expect(")")
     return found

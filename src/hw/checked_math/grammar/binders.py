@@ -20,7 +20,8 @@ def subscript(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...
     braces = [cursor.next()]
     if cursor.accept(r"\substack"):
         braces.append(cursor.expect("{"))
-    found = binders(cursor)
+    with cursor.within():
+        found = binders(cursor)
     for brace in braces:
         cursor.close(brace)
     return found
@@ -33,6 +34,7 @@ def binders(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]
     pending: list[Node] = []  # variables that wait for their set: i and j of `i, j \in M`
     while True:
         start = cursor.token.start
+        cursor.check_length([*pending, *found])
         first = cursor.expression()
         chain = cursor.chain(first)
         is_new = isinstance(first, Name) and all(binder.name != first.name for binder in found)
@@ -41,8 +43,11 @@ def binders(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]
         elif chain is None:
             found += map(_plain, (*pending, first))
             pending = []
+        elif chain.signs[0] == r"\subseteq" and cursor.follows(",", "|"):
+            message = r"write a sum over subsets as \binom{k}{m}\mathbb{E}_{I\subseteq[k],\,|I|=m}[...]"
+            raise FormulaError(message, start)
         elif is_new and chain.signs in ((r"\in",), ("=",)):
-            found += _over((*pending, first), chain, start, cursor.last.end)
+            found += _over(cursor, (*pending, first), chain, start)
             pending = []
         else:
             found += map(_plain, pending)
@@ -60,9 +65,14 @@ def _plain(node: Node) -> Binder:
     return Binder(node.start, node.end, _variable(node))
 
 
-def _over(nodes: tuple[Node, ...], chain: Chain, start: int, end: int) -> list[Binder]:
-    """Variables that run over a set, or from a first number on."""
+def _over(cursor: Cursor, nodes: tuple[Node, ...], chain: Chain, start: int) -> list[Binder]:
+    r"""Variables that run over a set, from a first number on, or as in `j = 1, \dots, k` from one to another."""
     _, bound = chain.parts
+    is_listed = chain.signs == ("=",) and cursor.skip(",", r"\dots", ",")
+    last, end = cursor.expression() if is_listed else None, cursor.last.end
+    if last:
+        bound = Range(bound.start, end, bound, last)
+        return [Binder(start, end, _variable(node), over=bound) for node in nodes]
     if isinstance(bound, Name) and bound.name in WHOLE_SPACES:
         return [_plain(node) for node in nodes]
     if chain.signs == ("=",):

@@ -1,24 +1,29 @@
 """The place of a parser in its tokens, and the rules that parts of the grammar call before they are defined."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sized
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.symbols import DEEPEST, RELATIONS
 from hw.checked_math.grammar.tokens import Token
-from hw.checked_math.syntax import Chain, Node
+from hw.checked_math.syntax import Chain, Definition, Node
 
-__all__ = ["Cursor", "Known", "Rules"]
+__all__ = ["LONGEST_LIST", "Cursor", "Inside", "Known", "Rules"]
 
-CLOSING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil"}
+CLOSING = {
+    "(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil", r"\langle": r"\rangle"
+}  # fmt: skip
+LONGEST_LIST = 1000  # members of a set, arguments of a maximum, cases
 FIRST = set(  # what a factor may begin with, beside names, numbers, bars and cases
-    r"( [ { \{ \lfloor \lceil \frac \binom \sqrt \sum \prod \int \max \min \det \infty \log \exp \tanh".split()
+    r"( [ { \{ \lfloor \lceil \langle \frac \binom \sqrt \sum \prod \int \max \min \det \infty \log \exp \tanh".split()
 )
 UNCHECKABLE = set(
     r"\pm \mp \approx \simeq \sim \equiv \asymp \propto \to \mapsto \rightarrow \longrightarrow \xrightarrow "
     r"\Rightarrow \Leftrightarrow \implies \iff \forall \exists \lim \sup \inf \arg \nabla \odot \dots".split()
 )
+CLOSERS = set(CLOSING.values())
 AnyNode = TypeVar("AnyNode", bound=Node)
 
 
@@ -37,8 +42,17 @@ class Known(Protocol):
     def is_labeled(self, name: str) -> bool:
         """Whether the name is known with the label in its subscript."""
 
+    def is_free(self, name: str) -> bool:
+        """Whether neither the model nor the page gives the name a meaning."""
+
     def sort(self, name: str) -> str:
         """Sort of a variable; empty for a name that is none."""
+
+    def add(self, definition: Definition) -> None:
+        """Know a definition's name from here on."""
+
+    def parameters(self, names: set[str], sequences: set[str]) -> AbstractContextManager[None]:
+        """Read the body of a definition, with its parameters; those that are sequences are families."""
 
 
 class Rules(NamedTuple):
@@ -51,12 +65,15 @@ class Rules(NamedTuple):
     chain: Callable[["Cursor", Node], Chain | None]
 
 
-class _Inside(NamedTuple):
+class Inside(NamedTuple):
     """What is open around the cursor: a bar that comes next then closes it, and a d begins a differential."""
 
     bars: bool = False
     double_bars: bool = False
     integral: bool = False
+
+
+NOTHING_OPEN = Inside()
 
 
 @dataclass
@@ -67,7 +84,8 @@ class Cursor:
     names: Known
     rules: Rules
     at: int = 0
-    inside: _Inside = field(default_factory=_Inside)
+    inside: Inside = field(default_factory=Inside)
+    depth: int = 0
 
     @property
     def token(self) -> Token:
@@ -132,12 +150,29 @@ class Cursor:
         return make(start, self.last.end, *arguments)
 
     @contextmanager
-    def within(self, **inside: bool) -> Iterator[None]:
-        """Read with `bars`, `double_bars` or an `integral` open, or with none open around a bracket."""
+    def within(self, inside: Inside = NOTHING_OPEN) -> Iterator[None]:
+        """Read with bars or an integral open; with none open inside a bracket, whose bars are its own."""
         before = self.inside
-        self.inside = before._replace(**inside)
+        self.inside = inside
         yield
         self.inside = before
+
+    def enclosed(self, count: int = 0) -> list[tuple[int, Token]]:
+        """Tokens in the bracket that opens at that place, each with the number of brackets around it."""
+        found, depth = [], 0
+        for token in self.found[self.at + count :]:
+            depth -= token.text in CLOSERS
+            if depth == 0 and found:
+                return found[1:]
+            found.append((depth, token))
+            depth += token.text in CLOSING
+            if depth == 0:
+                return []
+        return []
+
+    def states(self, count: int = 0) -> bool:
+        """Whether the bracket that opens at that place holds a relation."""
+        return any(depth == 1 and token.text in RELATIONS for depth, token in self.enclosed(count))
 
     def starts_differential(self) -> bool:
         """Whether a d comes next that ends an integral."""
@@ -165,11 +200,29 @@ class Cursor:
 
     def factor(self) -> Node:
         """Read a primary with its powers."""
-        return self.rules.factor(self)
+        return self._deeper(self.rules.factor)
 
     def primary(self) -> Node:
         """Read a name, a number, a bracket or an operator with what it applies to."""
-        return self.rules.primary(self)
+        return self._deeper(self.rules.primary)
+
+    def _deeper(self, rule: "Callable[[Cursor], Node]") -> Node:
+        """Read by a rule, unless it stands inside too many others."""
+        self.check_depth(self.depth + 1)
+        self.depth += 1
+        node = rule(self)
+        self.depth -= 1
+        return node
+
+    def check_depth(self, depth: int) -> None:
+        """Refuse what is nested so deep that it would be slow to read and to evaluate."""
+        if depth > DEEPEST:
+            raise FormulaError(f"a formula must be nested at most {DEEPEST} deep", self.token.start)
+
+    def check_length(self, members: Sized) -> None:
+        """Refuse a list that is too long."""
+        if len(members) > LONGEST_LIST:
+            raise FormulaError(f"a list must have at most {LONGEST_LIST} members", self.token.start)
 
     def chain(self, first: Node) -> Chain | None:
         """Read the relations that follow an expression."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument
-from hw.checked_math.grammar.brackets import absolute, bracket, group, norm, whole_part
+from hw.checked_math.grammar.brackets import absolute, angle, bracket, group, norm, square, whole_part
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.functions import (
     binomial,
@@ -20,7 +20,7 @@ from hw.checked_math.grammar.functions import (
     joined,
     root,
 )
-from hw.checked_math.grammar.laws import divergence, divergence_kind, expectation, is_expectation_word
+from hw.checked_math.grammar.laws import divergence, divergence_kind, expectation, expectation_operator
 from hw.checked_math.grammar.names import density, plain_name
 from hw.checked_math.grammar.operators import cases, extremum, indicator, integral, repeated, substitution
 from hw.checked_math.syntax import Literal, Node, Operation
@@ -28,7 +28,9 @@ from hw.checked_math.syntax import Literal, Node, Operation
 __all__ = ["expression", "factor", "primary", "term"]
 
 BEGINNING: dict[str, Callable[[Cursor], Node]] = {
-    **dict.fromkeys(("(", "[", r"\{"), bracket),
+    **dict.fromkeys(("(", r"\{"), bracket),
+    "[": square,
+    r"\langle": angle,
     **dict.fromkeys((r"\log", r"\exp", r"\tanh"), elementary),
     **dict.fromkeys((r"\sum", r"\prod"), repeated),
     **dict.fromkeys((r"\max", r"\min"), extremum),
@@ -46,6 +48,7 @@ def expression(cursor: Cursor) -> Node:
     """Terms with signs between them, or sets with operations between them."""
     start = cursor.token.start
     terms = [_signed(cursor)]
+    sets = 0
     while sign := cursor.accept("+", "-", r"\cup", r"\cap", r"\setminus", r"\oplus"):
         right = term(cursor)
         if sign.text == "+":
@@ -53,6 +56,8 @@ def expression(cursor: Cursor) -> Node:
         elif sign.text == "-":
             terms.append(Operation(right.start, right.end, "neg", (right,)))
         else:
+            sets += 1
+            cursor.check_depth(sets)
             terms = [cursor.ranged(start, Operation, sign.text[1:], (joined("+", start, terms), right))]
     return joined("+", start, terms)
 
@@ -83,16 +88,18 @@ def term(cursor: Cursor) -> Node:
 def factor(cursor: Cursor) -> Node:
     """A primary with its factorials and powers; a transpose makes it an inner product."""
     start = cursor.token.start
-    node = primary(cursor)
+    node = cursor.primary()
     while True:
         if cursor.accept("!"):
+            if cursor.token.text == "!":
+                raise cursor.fail("brackets around one of two factorials")
             node = cursor.ranged(start, Operation, "factorial", (node,))
         elif cursor.token.text != "^":
             return node
         else:
             cursor.next()
             if is_transpose(cursor):
-                return cursor.ranged(start, Operation, "inner", (node, factor(cursor)))
+                return cursor.ranged(start, Operation, "inner", (node, cursor.factor()))
             node = cursor.ranged(start, Operation, "^", (node, argument(cursor)))
             if cursor.token.text == "^":
                 raise cursor.fail("braces around one of two powers")
@@ -101,6 +108,8 @@ def factor(cursor: Cursor) -> Node:
 def primary(cursor: Cursor) -> Node:
     """A number, a name, a bracket, or an operator with what it applies to."""
     token = cursor.token
+    if token.kind in ("number", "word") and token.text == "1" and _is_indicator(cursor):
+        return indicator(cursor)
     if token.kind == "number":
         cursor.next()
         return Literal(token.start, token.end, Fraction(token.text))
@@ -113,17 +122,24 @@ def primary(cursor: Cursor) -> Node:
         return Literal(token.start, token.end, token.text)
     if token.text in ("|", r"\|") and token.facing != "close":
         return absolute(cursor) if token.text == "|" else norm(cursor)
-    if token.kind == "begin":
+    if token.kind == "begin" and token.text == "cases":
         return cases(cursor)
+    if token.kind == "begin":
+        raise FormulaError(f"the environment {token.text} must not stand inside an expression", token.start)
     if token.text == "." and token.facing == "open":
         return substitution(cursor)
     raise cursor.fail("an expression")
 
 
+def _is_indicator(cursor: Cursor) -> bool:
+    r"""Whether a 1 is `\mathrm{1}`, or stands before a square or curly bracket with a relation in it."""
+    return cursor.token.kind == "word" or (cursor.ahead().text in ("[", r"\{") and cursor.states(1))
+
+
 def _named(cursor: Cursor) -> Node:
     """What begins with a name: an operator written as letters, the number pi, a law, or a plain name."""
     token = cursor.token
-    if token.text in (r"\mathbb{E}", r"\mathbf{E}") or is_expectation_word(cursor):
+    if expectation_operator(cursor)[0]:
         return expectation(cursor)
     if token.text in (r"\mathbf{1}", r"\mathbb{1}", r"\mathbb{I}"):
         return indicator(cursor)

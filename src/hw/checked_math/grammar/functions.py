@@ -6,7 +6,7 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument, call_arguments
 from hw.checked_math.grammar.brackets import bracket
 from hw.checked_math.grammar.cursor import Cursor
-from hw.checked_math.grammar.laws import is_expectation_word
+from hw.checked_math.grammar.laws import expectation_operator
 from hw.checked_math.grammar.names import decorated_name
 from hw.checked_math.grammar.tokens import Token
 from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Literal, Name, Node, Operation
@@ -14,7 +14,7 @@ from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Literal, 
 __all__ = ["binomial", "determinant", "elementary", "fraction", "is_transpose", "joined", "root"]
 
 ELEMENTARY = (r"\log", r"\exp", r"\tanh")
-OVER_FRACTION = (r"\sum", r"\prod", r"\int", r"\mathbb{E}")  # \log \frac1k \sum ... reaches over the sum
+OVER_FRACTION = (r"\sum", r"\prod", r"\int")  # \log \frac1k \sum ... reaches over the sum
 
 
 def joined(operator: str, start: int, nodes: list[Node]) -> Node:
@@ -29,10 +29,10 @@ def elementary(cursor: Cursor) -> Node:
         raise FormulaError(f"write ({token.text} ...)^n for a power of {token.text}", token.start)
     is_bracketed = cursor.at_bracket()
     inside = bracket(cursor) if is_bracketed else _run(cursor, token)
-    if is_bracketed and cursor.token.text == "^":
-        message = f"write the power inside or around brackets: {token.text} (...)^n is not clear"
+    if is_bracketed and cursor.token.text in ("^", "!"):
+        message = f"write the power or factorial inside or around brackets: {token.text} (...){cursor.token.text} is not clear"
         raise FormulaError(message, cursor.token.start)
-    if not is_bracketed and (cursor.starts_factor() or cursor.token.text in (r"\cdot", "/")):
+    if not is_bracketed and (cursor.starts_factor() or cursor.token.text in (r"\cdot", "/", "!")):
         raise _unclear(token, cursor.token.start)
     return cursor.ranged(token.start, Operation, token.text[1:], (inside,))
 
@@ -46,13 +46,13 @@ def _run(cursor: Cursor, operator: Token) -> Node:
     """What an elementary function without brackets applies to."""
     token = cursor.token
     if token.text in ELEMENTARY:
-        return elementary(cursor)
+        return cursor.primary()
     if token.text in ("-", "+"):
         raise _unclear(operator, operator.start)
     factors = [_with_power(cursor, operator)]
     while isinstance(factors[-1], Density) and cursor.token.kind == "name" and cursor.names.is_law(cursor.token.text):
         factors.append(cursor.primary())
-    if token.text == r"\frac" and (cursor.token.text in OVER_FRACTION or is_expectation_word(cursor)):
+    if token.text == r"\frac" and (cursor.token.text in OVER_FRACTION or expectation_operator(cursor)[0]):
         factors.append(cursor.primary())
     return joined("*", token.start, factors)
 
@@ -64,6 +64,8 @@ def _with_power(cursor: Cursor, operator: Token) -> Node:
         return base
     if not isinstance(base, Name | Indexed | Literal):
         raise _unclear(operator, cursor.token.start)
+    if cursor.accept("!"):
+        return cursor.ranged(start, Operation, "factorial", (base,))
     cursor.next()
     return cursor.ranged(start, Operation, "^", (base, argument(cursor)))
 
