@@ -242,7 +242,6 @@ class Definition:
     arguments: tuple[tuple[str, str | None], ...]
     body: Node
     start: int
-    condition: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

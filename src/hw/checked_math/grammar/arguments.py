@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from hw.checked_math.grammar.cursor import Cursor
-from hw.checked_math.grammar.tokens import Token
+from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.syntax import Literal, Name, Node
 
 __all__ = ["argument", "call_arguments", "listed"]

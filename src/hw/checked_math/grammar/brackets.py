@@ -6,9 +6,31 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import listed
 from hw.checked_math.grammar.binders import binders, conditions
 from hw.checked_math.grammar.cursor import Cursor, Inside
-from hw.checked_math.syntax import Indicator, Literal, Name, Node, Operation, Pairs, Range, SetBuilder, SetLiteral, Substitution
+from hw.checked_math.syntax import (
+    Indicator,
+    Literal,
+    Name,
+    Node,
+    Operation,
+    Pairs,
+    Range,
+    SetBuilder,
+    SetLiteral,
+    Substitution,
+)
 
-__all__ = ["absolute", "angle", "between_bars", "bracket", "group", "norm", "set_expression", "square", "substituted", "whole_part"]
+__all__ = [
+    "absolute",
+    "angle",
+    "between_bars",
+    "bracket",
+    "group",
+    "norm",
+    "set_expression",
+    "square",
+    "substituted",
+    "whole_part",
+]
 
 
 def group(cursor: Cursor) -> Node:

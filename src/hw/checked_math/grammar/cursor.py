@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.symbols import DEEPEST, RELATIONS
-from hw.checked_math.grammar.tokens import Token
 from hw.checked_math.syntax import Chain, Definition, Node
 
 __all__ = ["LONGEST_LIST", "Cursor", "Inside", "Known", "Rules"]

@@ -7,13 +7,14 @@ from hw.checked_math.grammar.arguments import argument, call_arguments
 from hw.checked_math.grammar.brackets import bracket
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.laws import expectation_operator
+from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.names import decorated_name
-from hw.checked_math.grammar.tokens import Token
-from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Literal, Name, Node, Operation
+from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Literal, Name, Node, Operation, Substitution
 
 __all__ = ["binomial", "determinant", "elementary", "fraction", "is_transpose", "joined", "root"]
 
 ELEMENTARY = (r"\log", r"\exp", r"\tanh")
+TRANSPOSES = (r"\top", "T", r"\mathsf{T}")
 OVER_FRACTION = (r"\sum", r"\prod", r"\int")  # \log \frac1k \sum ... reaches over the sum
 
 
@@ -30,9 +31,10 @@ def elementary(cursor: Cursor) -> Node:
     is_bracketed = cursor.at_bracket()
     inside = bracket(cursor) if is_bracketed else _run(cursor, token)
     if is_bracketed and cursor.token.text in ("^", "!"):
-        message = f"write the power or factorial inside or around brackets: {token.text} (...){cursor.token.text} is not clear"
+        sign = cursor.token.text
+        message = f"write the power or factorial inside or around brackets: {token.text} (...){sign} is not clear"
         raise FormulaError(message, cursor.token.start)
-    if not is_bracketed and (cursor.starts_factor() or cursor.token.text in (r"\cdot", "/", "!")):
+    if not is_bracketed and (cursor.starts_factor() or cursor.token.text in (r"\cdot", "/", "!", "^")):
         raise _unclear(token, cursor.token.start)
     return cursor.ranged(token.start, Operation, token.text[1:], (inside,))
 
@@ -79,36 +81,47 @@ def fraction(cursor: Cursor) -> Node:
 
 
 def _is_derivative(cursor: Cursor) -> bool:
-    above = cursor.ahead()
-    return above.text == r"\partial" or (above.text == "d" and above.kind == "word" and cursor.ahead(2).kind == "name")
+    r"""Whether `\partial` or a d stands above; a plain d only before a function, with a d below too."""
+    above, behind = cursor.ahead(), cursor.ahead(2)
+    if above.text == r"\partial":
+        return True
+    if above.text != "d" or behind.kind != "name":
+        return False
+    below = 2 + len(cursor.enclosed())
+    is_over_d = cursor.ahead(below).text == "{" and cursor.ahead(below + 1).text == "d"
+    return above.kind == "word" or (above.kind == "name" and is_over_d and cursor.names.is_function(behind.text))
 
 
 def _derivative(cursor: Cursor, start: int) -> Node:
-    r"""`\frac{\partial F(u)}{\partial u}` or `\frac{\partial F}{\partial u}(u)`."""
+    r"""`\frac{\partial F(u)}{\partial u}`, `\frac{\partial F}{\partial u}(u)`, or without an argument, at u."""
     cursor.expect("{")
     sign = cursor.next().text
     inside = cursor.factor()
     for text in ("}", "{", sign):
         cursor.expect(text)
-    variable = decorated_name(cursor)
-    if cursor.accept("^") and not is_transpose(cursor):
-        argument(cursor)
+    variable = cursor.ranged(cursor.token.start, Name, decorated_name(cursor))
+    if cursor.accept("^") and not (cursor.accept(*TRANSPOSES) or any(cursor.skip("{", T, "}") for T in TRANSPOSES)):
+        raise cursor.fail(r"a first derivative, such as \frac{\partial F(u)}{\partial u^\top}")
     cursor.expect("}")
-    if isinstance(inside, Name) and cursor.token.text == "(":
-        (at,) = call_arguments(cursor)
-        return cursor.ranged(start, Derivative, inside.name, at)
+    if isinstance(inside, Name) and cursor.names.is_function(inside.name):
+        at = call_arguments(cursor) if cursor.token.text == "(" else (variable,)
+        if len(at) == 1:
+            return cursor.ranged(start, Derivative, inside.name, at[0])
     if isinstance(inside, Call) and len(inside.arguments) == 1:
-        (at,) = inside.arguments
-        if isinstance(at, Name) and at.name == variable:
-            return cursor.ranged(start, Derivative, inside.name, at)
+        (argument,) = inside.arguments
+        if isinstance(argument, Name) and argument.name == variable.name:
+            return cursor.ranged(start, Derivative, inside.name, argument)
     raise FormulaError(r"write the derivative as \frac{\partial F(u)}{\partial u}", start)
 
 
 def is_transpose(cursor: Cursor) -> bool:
-    r"""Whether a power is the transpose before a factor, or in braces; its sign is read."""
-    if cursor.accept(r"\top", "T") and cursor.starts_factor():
+    r"""Whether a power is the transpose before a factor; its sign is read."""
+    before = cursor.at
+    found = cursor.accept(*TRANSPOSES) or any(cursor.skip("{", sign, "}") for sign in TRANSPOSES)
+    if found and cursor.starts_factor():
         return True
-    return cursor.skip("{", r"\top", "}") or cursor.skip("{", "T", "}")
+    cursor.at = before
+    return False
 
 
 def root(cursor: Cursor) -> Node:
@@ -116,7 +129,8 @@ def root(cursor: Cursor) -> Node:
     start = cursor.next().start
     if not cursor.accept("["):
         return cursor.ranged(start, Operation, "sqrt", (argument(cursor),))
-    degree = cursor.expression()
+    with cursor.within():
+        degree = cursor.expression()
     cursor.expect("]")
     power = Operation(degree.start, degree.end, "/", (Literal(start, start, Fraction(1)), degree))
     return cursor.ranged(start, Operation, "^", (argument(cursor), power))
@@ -129,9 +143,13 @@ def binomial(cursor: Cursor) -> Node:
 
 
 def determinant(cursor: Cursor) -> Node:
-    """The determinant of a derivative."""
+    """The determinant of a derivative, which may be taken at a value behind a bar."""
     start = cursor.next().start
     inside = bracket(cursor) if cursor.token.text in ("(", "[") else cursor.primary()
-    if not isinstance(inside, Derivative):
+    matrix = inside.body if isinstance(inside, Substitution) else inside
+    if not isinstance(matrix, Derivative):
         raise FormulaError(r"\det must stand before a derivative, such as \frac{\partial F(u)}{\partial u}", start)
-    return cursor.ranged(start, Operation, "det", (inside,))
+    value = Operation(start, matrix.end, "det", (matrix,))
+    if isinstance(inside, Substitution):
+        return cursor.ranged(start, Substitution, value, inside.name, inside.value)
+    return value

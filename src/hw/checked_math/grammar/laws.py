@@ -1,34 +1,50 @@
 """Operators on laws: expectations, variances and covariances, divergences and entropies."""
 
+import re
 from dataclasses import replace
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import listed
 from hw.checked_math.grammar.brackets import between_bars, set_expression
-from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.grammar.cursor import Cursor, Inside
+from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.names import subscript_label
 from hw.checked_math.syntax import Binder, Density, Divergence, Expectation, Indexed, Name, Node, Sequence
 
-__all__ = ["divergence", "divergence_kind", "expectation", "is_expectation_word"]
+__all__ = ["divergence", "divergence_kind", "expectation", "expectation_operator"]
 
 WORDS = {"KL": "KL", "JSD": "JSD", "JS": "JSD", "TV": "TV", "H": "H"}
 LABELS = {"KL": "KL", "JS": "JSD", "JSD": "JSD", "TV": "TV", r"\chi^2": "chi2", r"\chi^{2}": "chi2"}  # below a D
+EXPECTATIONS = {r"\mathbb{E}": "E", r"\mathbf{E}": "E", r"\mathbb{V}": "Var"}
+SPELLED = {(r"\mathbb{V}", "ar"): "Var", (r"\mathbb{C}", "ov"): "Cov"}
+ALPHABET = re.compile(r"\\math[a-z]+\{(\w+)\}")
 
 
-def is_expectation_word(cursor: Cursor) -> bool:
-    r"""Whether `\mathrm{E}`, `\mathrm{Var}` or `\mathrm{Cov}` comes next."""
-    return cursor.token.kind == "word" and cursor.token.text in ("E", "Var", "Cov")
+def expectation_operator(cursor: Cursor) -> tuple[str, int]:
+    r"""`E`, `Var` or `Cov` where one begins, with the number of its tokens; else an empty name.
+
+    A plain `E` is one only before a subscript, where the name has no other meaning.
+    """
+    token, behind = cursor.token, cursor.ahead()
+    if token.kind == "word":
+        return (token.text, 1) if token.text in ("E", "Var", "Cov") else ("", 0)
+    if operator := SPELLED.get((token.text, behind.content)):
+        return operator, 2
+    if token.text in ("E", r"\mathsf{E}") and behind.text == "_" and cursor.names.is_free(token.text):
+        return "E", 1
+    return EXPECTATIONS.get(token.text, ""), 1
 
 
 def expectation(cursor: Cursor) -> Node:
     """An expectation, variance or covariance: what is drawn, and the body in brackets."""
-    operator = cursor.token.text if is_expectation_word(cursor) else "E"
-    token = cursor.next()
+    token = cursor.token
+    operator, count = expectation_operator(cursor)
+    cursor.at += count
     drawn, law = _below(cursor) if cursor.accept("_") else ((), None)
     if not cursor.at_bracket():
         raise FormulaError(f"the body of {token.text} must stand in brackets", cursor.token.start)
     opener = cursor.next()
-    with cursor.within(bars=False):
+    with cursor.within():
         bodies = listed(cursor, ",") if operator == "Cov" else (cursor.expression(),)
     cursor.close(opener)
     return cursor.ranged(token.start, Expectation, operator, drawn, law, bodies)
@@ -39,7 +55,8 @@ def _below(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
     opener = cursor.accept("{")
     if not opener:
         return (), cursor.primary()
-    found = _drawn(cursor)
+    with cursor.within():
+        found = _drawn(cursor)
     cursor.close(opener)
     return found
 
@@ -55,7 +72,7 @@ def _drawn(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
             law = cursor.expression()
             found += [replace(_draw(node), law=_left_open(law, node)) for node in pending]
             pending = []
-        elif cursor.accept(r"\subseteq", r"\subset"):
+        elif cursor.accept(r"\subseteq"):
             found.append(_subset(cursor, pending.pop()))
         if not cursor.accept(",", r"\\"):
             break
@@ -126,23 +143,54 @@ def divergence_kind(cursor: Cursor) -> str:
 
 def _kind(cursor: Cursor) -> str:
     token = cursor.token
-    if token.text in ("D", r"\mathbb{D}") and cursor.ahead().text == "_":
+    letters = _letters(token.text)
+    if letters == "D" and cursor.ahead().text == "_":
         cursor.at += 2
-        return LABELS.get(subscript_label(cursor), "")
+        return LABELS.get(_letters(subscript_label(cursor)), "")
     if cursor.follows(r"\chi", "^", "2", "("):
         cursor.at += 3
         return "chi2"
-    kind = WORDS.get(token.text, "") if token.kind == "word" else "H" if token.text == r"\mathbb{H}" else ""
-    cursor.at += bool(kind)
-    return kind
+    if token.kind == "word" or token.text == r"\mathbb{H}":
+        cursor.next()
+        return WORDS.get(letters, "")
+    for spelled in ("KL", "JSD"):
+        if cursor.skip(*spelled) or (letters == spelled and cursor.next()):
+            return WORDS[spelled] if _holds_laws(cursor, 2) else ""
+    if letters == "H" and cursor.names.is_free(token.text):
+        cursor.next()
+        return "H" if _holds_laws(cursor, 1) else ""
+    return ""
+
+
+def _letters(text: str) -> str:
+    """Letters without the alphabet that they are set in."""
+    return ALPHABET.sub(r"\1", text)
+
+
+def _holds_laws(cursor: Cursor, count: int) -> bool:
+    """Whether the bracket that comes next holds a law, or two that are set apart."""
+    inside = cursor.enclosed() if cursor.at_bracket() else []
+    texts = [token.text if depth == 1 else "" for depth, token in inside]
+    ends = [
+        at
+        for at, text in enumerate(texts)
+        if text in (r"\|", ",") or (text in ("|", r"\mid") and texts[at + 1 : at + 2] == [text])
+    ]
+    cut = ends[0] if ends else len(texts)
+    parts = [inside[:cut], inside[cut:]][:count]
+    return all(any(_is_law(cursor, token) for _, token in part) for part in parts)
+
+
+def _is_law(cursor: Cursor, token: Token) -> bool:
+    return cursor.names.is_law(token.text) or cursor.names.is_function(token.text)
 
 
 def divergence(cursor: Cursor, kind: str) -> Node:
     r"""The laws of a divergence or an entropy, in brackets, set apart by double bars or a comma."""
     opener = cursor.next()
-    with cursor.within(bars=True, double_bars=True):
+    with cursor.within(Inside(bars=True, double_bars=True)):
         laws = [cursor.expression()]
-        if cursor.accept(r"\|", ",") or cursor.skip("|", "|"):
+        if cursor.accept(r"\|", ",") or cursor.skip("|", "|") or cursor.skip(r"\mid", r"\mid"):
             laws.append(cursor.expression())
     cursor.close(opener)
     if len(laws) == 1 and kind != "H":

@@ -1,13 +1,28 @@
 r"""Names with what stands on, below and behind them: `\hat{x}'`, `z_j`, `z_{1:k}`, `F^{-1}(x)`, `q(z \mid x)`."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 from hw.checked_math.errors import FormulaError
-from hw.checked_math.grammar.arguments import argument, call_arguments
-from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.grammar.arguments import argument, call_arguments, listed
+from hw.checked_math.grammar.cursor import Cursor, Inside
+from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.models.model import Law
 from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Name, Node, Sequence
 
-__all__ = ["bare_letter", "decorated_name", "density", "law_name", "plain_name", "subscript_label"]
+__all__ = [
+    "bare_letter",
+    "beside_parameters",
+    "decorated_name",
+    "density",
+    "law_name",
+    "parameter_label",
+    "plain_name",
+    "subscript_label",
+]
 
+Items = TypeVar("Items")
 RAISED = {("^", "*"): "^*", ("^", "{", "*", "}"): "^*", ("^", "{", "'", "}"): "'"}
 
 
@@ -64,7 +79,30 @@ def plain_name(cursor: Cursor) -> Node:
         if isinstance(found, Node):
             return found
         name, indices = _with_marks(cursor, found[0]), found[1]
+        if indices and cursor.names.is_family(name) and cursor.follows("^", "{", "("):
+            raise cursor.fail(f"both indices of {name} below, or a power without brackets")
+    elif cursor.names.is_family(name) and cursor.skip("^", "{", "("):
+        raised = _raised_index(cursor, name, start)
+        if isinstance(raised, Node):
+            return raised
+        indices = raised
     return _applied(cursor, name, indices, start)
+
+
+def _raised_index(cursor: Cursor, name: str, start: int) -> tuple[Node, ...] | Node:
+    """The indices of `z^{(j)}`, or the sequence `z^{(1:k)}`."""
+    with cursor.within():
+        indices = [cursor.expression()]
+        if cursor.accept(":"):
+            indices.append(cursor.expression())
+            cursor.expect(")")
+            cursor.expect("}")
+            return cursor.ranged(start, Sequence, name, *indices)
+        while cursor.accept(","):
+            indices.append(cursor.expression())
+    cursor.expect(")")
+    cursor.expect("}")
+    return tuple(indices)
 
 
 def _applied(cursor: Cursor, name: str, indices: tuple[Node, ...], start: int) -> Node:
@@ -72,12 +110,71 @@ def _applied(cursor: Cursor, name: str, indices: tuple[Node, ...], start: int) -
     is_function = cursor.names.is_function
     if is_function(name + "^{-1}") and cursor.skip("^", "{", "-", "1", "}"):
         name += "^{-1}"
+    if cursor.token.text == "(" and parameter_label(cursor)[0]:
+        return _with_parameters(cursor, name, indices, start)
     if cursor.token.text == "(" and is_function(name):
         return cursor.ranged(start, Call, name, (*indices, *call_arguments(cursor)))
     if cursor.token.text == "(" and name.endswith("'") and is_function(name[:-1]):
         (at,) = call_arguments(cursor)
         return cursor.ranged(start, Derivative, name[:-1], at)
     return cursor.ranged(start, Indexed, name, indices) if indices else cursor.ranged(start, Name, name)
+
+
+def parameter_label(cursor: Cursor) -> tuple[str, bool]:
+    """The part of a bracket, before or behind its semicolon, that holds only parameters of laws.
+
+    Returns:
+        Its text, empty if there is none, and whether it stands behind the semicolon.
+    """
+    groups: list[list[Token]] = [[]]
+    for depth, token in cursor.enclosed():
+        if depth == 1 and token.text == ";":
+            groups.append([])
+        elif token.text != "'":
+            groups[-1].append(token)
+        else:
+            groups[-1][-1:] = [replace(last, text=last.text + "'") for last in groups[-1][-1:]]
+    if len(groups) == 2:
+        for place in (1, 0):
+            if _are_labels(cursor, groups[place]):
+                return "".join(part.text for part in groups[place]), place == 1
+    return "", False
+
+
+def _are_labels(cursor: Cursor, group: list[Token]) -> bool:
+    """Whether these are names, with commas between them, that neither the model nor the page gives a meaning."""
+    is_listed = len(group) % 2 == 1 and all(token.text == "," for token in group[1::2])
+    return is_listed and all(token.kind == "name" and cursor.names.is_free(token.text) for token in group[::2])
+
+
+def beside_parameters(cursor: Cursor, is_behind: bool, read: Callable[[Cursor], Items]) -> Items:
+    """What stands in round brackets beside the parameters of laws, which are read over."""
+    cursor.expect("(")
+    if not is_behind:
+        _skip_parameters(cursor)
+        cursor.expect(";")
+    with cursor.within():
+        found = read(cursor)
+    if is_behind:
+        cursor.expect(";")
+        _skip_parameters(cursor)
+    cursor.expect(")")
+    return found
+
+
+def _skip_parameters(cursor: Cursor) -> None:
+    while cursor.token.kind == "name" or cursor.token.text in (",", "'"):
+        cursor.next()
+
+
+def _with_parameters(cursor: Cursor, name: str, indices: tuple[Node, ...], start: int) -> Node:
+    r"""A function whose name ends with the parameters of laws in its bracket: `\mathcal{L}(x; \theta)`."""
+    label, is_behind = parameter_label(cursor)
+    name = f"{name}_{{;{label}}}"
+    if not cursor.names.is_function(name):
+        raise FormulaError(f"{name} is not a name of the model or the page", start)
+    arguments = beside_parameters(cursor, is_behind, lambda inner: listed(inner, ","))
+    return cursor.ranged(start, Call, name, (*indices, *arguments))
 
 
 def _subscripted(cursor: Cursor, name: str) -> tuple[str, tuple[Node, ...]] | Node:
@@ -119,7 +216,7 @@ def _indexed(cursor: Cursor, name: str, start: int) -> tuple[str, tuple[Node, ..
 def subscript_label(cursor: Cursor) -> str:
     """The subscript as text, words without their command."""
     if cursor.token.text != "{":
-        return cursor.next().text
+        return cursor.next().content
     depth, parts = 0, []
     while True:
         token = cursor.next()
@@ -128,7 +225,7 @@ def subscript_label(cursor: Cursor) -> str:
         depth += (token.text == "{") - (token.text == "}")
         if depth == 0:
             return "".join(parts[1:])
-        parts.append(token.text)
+        parts.append(token.content)
 
 
 def density(cursor: Cursor) -> Density:
@@ -141,7 +238,7 @@ def density(cursor: Cursor) -> Density:
     if cursor.token.text != "(" or cursor.token.apart:
         return cursor.ranged(start, Density, Law(letter, label))
     cursor.next()
-    with cursor.within(bars=True):
+    with cursor.within(Inside(bars=True)):
         left = _variables(cursor)
         right = _variables(cursor) if cursor.accept(r"\mid", "|") else ()
     if cursor.accept(";"):

@@ -1,11 +1,14 @@
 """Operators over bound variables or under conditions: sums, products, extrema, integrals, indicators, cases."""
 
+from dataclasses import replace
+
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument, listed
 from hw.checked_math.grammar.binders import WHOLE_SPACES, conditions, subscript
-from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.grammar.brackets import substituted
+from hw.checked_math.grammar.cursor import Cursor, Inside
+from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.names import decorated_name
-from hw.checked_math.grammar.tokens import Token
 from hw.checked_math.syntax import (
     BigOperator,
     Binder,
@@ -13,10 +16,10 @@ from hw.checked_math.syntax import (
     Comparison,
     Indicator,
     Literal,
+    Name,
     Node,
     Operation,
     Range,
-    Substitution,
 )
 
 __all__ = ["cases", "extremum", "indicator", "integral", "repeated", "substitution"]
@@ -45,6 +48,9 @@ def _with_upper(binder: Binder, upper: Node | None) -> Binder:
         if upper is not None and binder.over is None:
             raise FormulaError("a sum with an upper bound must have a lower one", binder.start)
         return binder
+    if _is_infinite(binder.first) or (upper is not None and _is_infinite(upper)):
+        message = "a sum of infinitely many terms cannot be checked: bind the formula to a test, or write it exactly"
+        raise FormulaError(message, binder.start)
     if upper is None:
         raise FormulaError("a sum with a lower bound must have an upper one", binder.start)
     return Binder(binder.start, binder.end, binder.name, over=Range(binder.start, upper.end, binder.first, upper))
@@ -65,7 +71,8 @@ def extremum(cursor: Cursor) -> Node:
     if not cursor.at_bracket():
         raise FormulaError(f"{token.text} must be followed by brackets", cursor.token.start)
     opener = cursor.next()
-    members = listed(cursor, ",")
+    with cursor.within():
+        members = listed(cursor, ",")
     cursor.close(opener)
     return cursor.ranged(token.start, Operation, token.text[1:], members)
 
@@ -73,8 +80,8 @@ def extremum(cursor: Cursor) -> Node:
 def integral(cursor: Cursor) -> Node:
     r"""`\int`, up to its differentials."""
     token = cursor.next()
-    over = _span(cursor)
-    with cursor.within(integral=True):
+    bounds = _bounds(cursor)
+    with cursor.within(cursor.inside._replace(integral=True)):
         body = _body(cursor, token)
         names = []
         while cursor.starts_differential():
@@ -82,22 +89,32 @@ def integral(cursor: Cursor) -> Node:
             names.append(decorated_name(cursor))
     if not names:
         raise cursor.fail(r"a differential such as \mathrm dz")
+    over = _span(bounds, names, token)
     bound = tuple(cursor.ranged(token.start, Binder, name, over) for name in names)
     return cursor.ranged(token.start, BigOperator, "int", bound, (), body)
 
 
-def _span(cursor: Cursor) -> Range | None:
-    """What an integral runs over; None for a whole space."""
+def _bounds(cursor: Cursor) -> dict[str, Node]:
+    """What stands below and above an integral; the name of a whole space stays a name."""
     bounds: dict[str, Node] = {}
     while cursor.token.text in ("_", "^"):
         side = cursor.next().text
-        if cursor.token.text in WHOLE_SPACES:
-            cursor.next()
-        else:
-            bounds[side] = cursor.primary() if cursor.token.text == r"\infty" else argument(cursor)
-    if len(bounds) < 2 or all(map(_is_infinite, bounds.values())):
+        bounds[side] = argument(cursor)
+    return bounds
+
+
+def _span(bounds: dict[str, Node], names: list[str], integral: Token) -> Range | None:
+    r"""What an integral runs over; None for a whole space, which `\int_z` and `\int_{\mathbb{R}}` say too."""
+    lower, upper = bounds.get("_"), bounds.get("^")
+    if upper is None and (lower is None or (isinstance(lower, Name) and lower.name in (*WHOLE_SPACES, *names))):
         return None
-    return Range(bounds["_"].start, bounds["^"].end, bounds["_"], bounds["^"])
+    if lower is None or upper is None:
+        raise FormulaError("an integral must have two bounds, or none", integral.start)
+    if _is_infinite(lower) and _is_infinite(upper):
+        if isinstance(lower, Operation) and isinstance(upper, Literal):
+            return None
+        raise FormulaError(r"an integral over the whole line must run from -\infty to \infty", integral.start)
+    return Range(lower.start, upper.end, lower, upper)
 
 
 def _is_infinite(bound: Node) -> bool:
@@ -115,8 +132,9 @@ def indicator(cursor: Cursor) -> Node:
         opener = cursor.next()
     else:
         raise cursor.fail("the condition of the indicator in brackets")
-    inner = cursor.accept("[") if opener.text == "{" else None
-    found = conditions(cursor)
+    inner = cursor.next() if opener.text == "{" and cursor.at_bracket() else None
+    with cursor.within():
+        found = conditions(cursor)
     for bracket in (inner, opener):
         if bracket:
             cursor.close(bracket)
@@ -129,6 +147,7 @@ def cases(cursor: Cursor) -> Node:
     branches = []
     while cursor.token.kind != "end":
         branches.append(_branch(cursor))
+        cursor.check_length(branches)
     cursor.next()
     return cursor.ranged(start, Cases, tuple(branches))
 
@@ -137,7 +156,7 @@ def _branch(cursor: Cursor) -> tuple[Node, tuple[Comparison, ...] | None]:
     value, found = cursor.expression(), None
     cursor.accept(",")
     if cursor.accept("&"):
-        word = cursor.next().text if cursor.token.kind == "text" else ""
+        word = cursor.next().content if cursor.token.kind == "text" else ""
         found = conditions(cursor) if word not in ("otherwise", "else", "otherwise.") else None
     while cursor.accept(",", ".", r"\\"):
         pass
@@ -147,12 +166,7 @@ def _branch(cursor: Cursor) -> tuple[Node, tuple[Comparison, ...] | None]:
 def substitution(cursor: Cursor) -> Node:
     r"""`\left. ... \right|_{u = a}`."""
     start = cursor.next().start
-    with cursor.within(bars=True):
+    with cursor.within(Inside(bars=True)):
         body = cursor.expression()
-    for text in ("|", "_", "{"):
-        cursor.expect(text)
-    name = decorated_name(cursor)
-    cursor.expect("=")
-    value = cursor.expression()
-    cursor.expect("}")
-    return cursor.ranged(start, Substitution, body, name, value)
+    cursor.expect("|")
+    return replace(substituted(cursor, body), start=start)

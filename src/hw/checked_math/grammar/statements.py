@@ -1,22 +1,25 @@
 """Statements: definitions, and chains of relations over the rows of a displayed formula."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.brackets import set_expression
 from hw.checked_math.grammar.cursor import Cursor, Rules
+from hw.checked_math.grammar.definitions import definition, is_definition
 from hw.checked_math.grammar.expressions import expression, factor, primary, term
-from hw.checked_math.grammar.names import bare_letter, decorated_name, density, law_name, subscript_label
-from hw.checked_math.grammar.tokens import Token, tokens
+from hw.checked_math.grammar.lexemes import Token
+from hw.checked_math.grammar.names import bare_letter
+from hw.checked_math.grammar.rows import at_end, between_statements, flat
+from hw.checked_math.grammar.symbols import RELATIONS
+from hw.checked_math.grammar.tokens import tokens
 from hw.checked_math.models.model import Vocabulary
-from hw.checked_math.syntax import Chain, Definition, Name, Node, Statement
+from hw.checked_math.syntax import Chain, Definition, Node, Statement
 
 __all__ = ["RELATIONS", "Names", "parse"]
 
-RELATIONS = set(r"= < > \ge \le \neq \in \notin \subseteq".split())
-OPERATORS = set(r"\mathbb{E} \mathbf{1} \mathbb{1} \mathbb{H}".split())
-OPERATOR_WORDS = set("E Var Cov KL JSD JS TV H".split())
-OUTER = set("aligned align align* alignat gathered gather gather* split equation equation*".split())
+MOST = 200  # relation signs, and statements, of a formula
 
 
 @dataclass
@@ -30,9 +33,13 @@ class Names:
     functions: set[str] = field(default_factory=set)
     families: set[str] = field(default_factory=set)
     labeled: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
 
     def add(self, definition: Definition) -> None:
         """Know a definition's name from here on."""
+        name, _, parameters = definition.name.partition("_{;")
+        if parameters and definition.indices:  # as in \mathcal{L}_k(x; \theta)
+            self.families.add(name)
         if definition.arguments:
             self.functions.add(definition.name)
         if definition.indices:
@@ -56,6 +63,21 @@ class Names:
         """Whether the name is known with the label in its subscript."""
         is_ours = name in self.vocabulary.sets or name in self.vocabulary.variables
         return is_ours or self.is_function(name) or name in self.labeled
+
+    def is_free(self, name: str) -> bool:
+        """Whether neither the model nor the page gives the name a meaning."""
+        is_known = self.sort(name) or self.is_labeled(name) or self.is_family(name) or self.is_law(name)
+        return not is_known and name not in self.bound
+
+    @contextmanager
+    def parameters(self, names: set[str], sequences: set[str]) -> Iterator[None]:
+        """Read the body of a definition, with its parameters; those that are sequences are families."""
+        before = self.families, self.bound
+        self.families, self.bound = self.families | sequences, self.bound | names
+        try:
+            yield
+        finally:
+            self.families, self.bound = before
 
     def sort(self, name: str) -> str:
         """Sort of a variable; empty for a name that is none."""
@@ -83,73 +105,33 @@ def parse(source: str, names: Names) -> list[Statement]:
         >>> statement.chain.signs
         ('\\ge', '=')
     """
-    cursor = Cursor(_flat(tokens(source)), names, Rules(expression, term, factor, primary, _chain))
-    found = []
-    while not _at_end(cursor):
-        found.append(_statement(cursor, names))
-        if not _between_statements(cursor) and cursor.token.kind != "stop":
+    cursor = Cursor(flat(tokens(source)), names, Rules(expression, term, factor, primary, _chain))
+    _check_relations(cursor.found)
+    found: list[Statement] = []
+    while not at_end(cursor):
+        if len(found) == MOST:
+            raise FormulaError(f"a formula must have at most {MOST} statements", cursor.token.start)
+        found.append(_statement(cursor))
+        if not between_statements(cursor) and cursor.token.kind != "stop":
             raise cursor.fail("a relation sign, an operator, or the end")
     if not found:
         raise cursor.fail("a formula")
     return found
 
 
-def _at_end(cursor: Cursor) -> bool:
-    """Whether only punctuation and text are left; what stands before the next statement is read."""
-    while _between_statements(cursor):
-        token = cursor.next()
-        if token.kind == "text" and cursor.token.text in ("(", "_", "^", "[") and not cursor.token.apart:
-            raise FormulaError(rf"a name must be written \mathrm{{{token.text}}}, since text is not read", token.start)
-    return cursor.token.kind == "stop"
+def _check_relations(found: list[Token]) -> None:
+    """Refuse a chain that is too long to be checked in a page."""
+    signs = [token for token in found if token.text in RELATIONS]
+    if len(signs) > MOST:
+        raise FormulaError(f"a formula must have at most {MOST} relation signs", signs[MOST].start)
 
 
-def _between_statements(cursor: Cursor) -> bool:
-    return cursor.token.kind in ("row", "text") or cursor.token.text in (",", ".", ";")
-
-
-def _flat(found: list[Token]) -> list[Token]:
-    """Tokens without alignment: rows that continue a chain are joined to it, others are set apart by a `row` token."""
-    flat: list[Token] = []
-    depth, in_reasons = 0, False
-    for at, token in enumerate(found):
-        if token.kind in ("begin", "end"):
-            if token.text not in OUTER | {"cases"}:
-                raise FormulaError(f"the environment {token.text!r} is not one that can be checked", token.start)
-            if depth == 0 and token.text in OUTER:
-                continue
-        depth += token.text == "{" or (token.kind == "begin" and token.text == "cases")
-        depth -= token.text == "}" or (token.kind == "end" and token.text == "cases")
-        if depth == 0 and token.text == r"\\":
-            in_reasons = False
-            if _continues(found, at + 1):
-                while flat and flat[-1].kind == "text":
-                    flat.pop()
-            else:
-                flat.append(Token("row", token.text, token.start, token.end))
-        elif depth == 0 and token.text == "&":
-            in_reasons = in_reasons or found[at + 1].text == "&"
-        elif depth == 0 and in_reasons and token.kind not in ("text", "stop"):
-            raise FormulaError(r"a reason must be written in \text{...}", token.start)
-        else:
-            flat.append(token)
-    return flat
-
-
-def _continues(found: list[Token], at: int) -> bool:
-    """Whether the row that begins here goes on with the expression or the chain before it."""
-    aligned = found[at].text == "&"
-    while found[at].text == "&":
-        at += 1
-    follows = found[at]
-    return follows.text in RELATIONS or ((aligned or follows.apart) and follows.text in ("+", "-", r"\cdot"))
-
-
-def _statement(cursor: Cursor, names: Names) -> Statement:
-    definition = _definition(cursor, names) if _is_definition(cursor) else None
+def _statement(cursor: Cursor) -> Statement:
+    defined = definition(cursor) if is_definition(cursor) else None
     start = cursor.token.start
-    chain = _chain(cursor, definition.body if definition else cursor.expression())
-    if chain or definition:
-        return Statement(definition, chain)
+    chain = _chain(cursor, defined.body if defined else cursor.expression())
+    if chain or defined:
+        return Statement(defined, chain)
     if cursor.token.kind in ("row", "text", "stop"):
         raise FormulaError("a formula must state something: expected a relation sign", start)
     raise cursor.fail("a relation sign")
@@ -164,109 +146,3 @@ def _chain(cursor: Cursor, first: Node) -> Chain | None:
         is_set = sign.text in (r"\in", r"\notin", r"\subseteq")
         parts.append(set_expression(cursor) if is_set else cursor.expression())
     return Chain(tuple(parts), tuple(signs), tuple(places)) if signs else None
-
-
-def _is_definition(cursor: Cursor) -> bool:
-    """Whether := comes before any relation."""
-    depth = 0
-    for token in cursor.found[cursor.at :]:
-        if token.kind in ("row", "stop"):
-            return False
-        depth += token.text in ("(", "[", "{", r"\{")
-        depth -= token.text in (")", "]", "}", r"\}")
-        if depth == 0 and (token.text == ":=" or token.text in RELATIONS):
-            return token.text == ":="
-    return False
-
-
-def _definition(cursor: Cursor, names: Names) -> Definition:
-    start = cursor.token.start
-    if cursor.token.kind not in ("name", "word"):
-        raise cursor.fail("a name to define")
-    if names.is_law(cursor.token.text):
-        return _law_definition(cursor, names)
-    if cursor.token.text in OPERATORS or (cursor.token.kind == "word" and cursor.token.text in OPERATOR_WORDS):
-        name = decorated_name(cursor)
-        raise FormulaError(f"{name} belongs to the notation and cannot be redefined", start)
-    name = decorated_name(cursor)
-    indices: tuple[str, ...] = ()
-    if cursor.accept("_"):
-        parts = _subscript_names(cursor)
-        if parts and (names.is_family(name) or all(map(names.sort, parts))):
-            indices = parts
-        else:
-            label = ",".join(parts) or subscript_label(cursor)
-            name = f"{name}_{{{label}}}"
-    arguments = _parameters(cursor) if cursor.token.text == "(" else ()
-    return _defined(cursor, names, name, indices, arguments, start)
-
-
-def _law_definition(cursor: Cursor, names: Names) -> Definition:
-    start = cursor.token.start
-    law = density(cursor)
-    if law.left is None:
-        raise FormulaError("a law must be defined with its variables", start)
-    variables = [variable for variable in (*law.left, *law.right) if isinstance(variable, Name)]
-    if len(variables) < len(law.left) + len(law.right):
-        raise FormulaError("the variables of a defined law must be plain", start)
-    return _defined(cursor, names, law_name(law), (), tuple((variable.name, None) for variable in variables), start)
-
-
-def _defined(
-    cursor: Cursor,
-    names: Names,
-    name: str,
-    indices: tuple[str, ...],
-    arguments: tuple[tuple[str, str | None], ...],
-    start: int,
-) -> Definition:
-    """The definition with its body, in which the parameters that are sequences are families."""
-    cursor.expect(":=")
-    families = names.families
-    names.families = families | {argument for argument, length in arguments if length}
-    body = cursor.expression()
-    names.families = families
-    definition = Definition(name, indices, arguments, body, start)
-    names.add(definition)
-    return definition
-
-
-def _subscript_names(cursor: Cursor) -> tuple[str, ...]:
-    """Names in a subscript; none if it holds anything else, and then it is left unread."""
-    if cursor.token.kind == "name":
-        return (cursor.next().text,)
-    if cursor.token.text != "{":
-        return ()
-    count = 1
-    while cursor.ahead(count).kind == "name" and cursor.ahead(count + 1).text == ",":
-        count += 2
-    if cursor.ahead(count).kind != "name" or cursor.ahead(count + 1).text != "}":
-        return ()
-    names = tuple(cursor.ahead(place).text for place in range(1, count + 1, 2))
-    cursor.at += count + 2
-    return names
-
-
-def _parameters(cursor: Cursor) -> tuple[tuple[str, str | None], ...]:
-    cursor.expect("(")
-    found = [_parameter(cursor)]
-    while cursor.accept(","):
-        found.append(_parameter(cursor))
-    cursor.expect(")")
-    return tuple(found)
-
-
-def _parameter(cursor: Cursor) -> tuple[str, str | None]:
-    r"""A name, or a sequence such as `w_{1:k}` with the name of its length."""
-    if cursor.token.kind not in ("name", "word"):
-        raise cursor.fail("the name of a parameter")
-    name = decorated_name(cursor)
-    if not cursor.accept("_"):
-        return name, None
-    if cursor.token.text != "{" or cursor.ahead(2).text != ":":
-        return f"{name}_{{{subscript_label(cursor)}}}", None
-    for text in ("{", "1", ":"):
-        cursor.expect(text)
-    length = cursor.next().text
-    cursor.expect("}")
-    return name, length

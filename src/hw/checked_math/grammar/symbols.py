@@ -7,6 +7,7 @@ __all__ = [
     "BOLD",
     "DEEPEST",
     "HIDDEN",
+    "MACROS",
     "NAMES",
     "RELATIONS",
     "SPACES",
@@ -18,6 +19,13 @@ __all__ = [
     "WORDS",
 ]
 
+MACROS = {  # the one list of macros: the parser replaces them, and the site hands them to KaTeX
+    r"\E": r"\mathbb{E}",
+    r"\KL": r"D_{\mathrm{KL}}",
+    r"\JSD": r"\mathrm{JSD}",
+    r"\Var": r"\operatorname{Var}",
+    r"\dd": r"\mathrm{d}",
+}
 DEEPEST = 60  # nested braces, brackets, environments and operators
 RELATIONS = set(r"= < > \ge \le \neq \in \notin \subseteq".split())
 SPACES = {r"\ "} | set(
