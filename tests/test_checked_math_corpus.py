@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from hw.checked_math.errors import FormulaError
+from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.models import MODELS
 from hw.checked_math.pages import check_text
 
@@ -838,8 +840,153 @@ OFFSETS_WRONG = of(
     ("blind spot one too wide", r"m(W,r,c) = \sum_{t=1}^{r-1}\max(0, W-c-t+1)"),
     ("blind spot twice", r"\sum_{r=1}^{n}\sum_{c=1}^{n} m(n,r,c) = \frac{n(n-1)(n-2)(3n-1)}{12}"),
 )
+# ---- one meaning in many spellings ----
+
+RATIO = r"\left[\log\frac{p(x,z)}{q(z\mid x)}\right]"
+DIVERGENCES = (
+    r"KL(q(z|x)\|p(z))",
+    r"\text{KL}(q(z|x)\|p(z))",
+    r"\mathit{KL}\left[q(z|x)\,\middle\|\,p(z)\right]",
+    r"\mathbb{KL}(q(z|x)\|p(z))",
+    r"{\rm KL}(q(z|x)\,\big\|\,p(z))",
+    r"\mathop{\mathrm{KL}}(q(z|x)||p(z))",
+    r"D_{\mathbb{KL}}(q(z|x)\|p(z))",
+    r"D_{\mathsf{KL}}(q(z|x)\mathrel{\|}p(z))",
+    r"D_{\mathit{KL}}(q(z|x)\mid\mid p(z))",
+    r"D_{\rm KL}(q(z|x)\mathrel{\Vert}p(z))",
+    r"\mathcal{D}_{KL}(q(z|x)\|p(z))",
+    r"\mathrm{D_{KL}}(q(z|x)\|p(z))",
+)
+MEANS = (
+    r"E_{q(z|x)}",
+    r"E_q",
+    r"\text{E}_{q(z|x)}",
+    r"\mathsf{E}_{q(z|x)}",
+    r"\mathop{\mathbb E}_{z\sim q(z|x)}",
+    r"\mathop{\mathbb E}\limits_{z\sim q(z|x)}",
+    r"\operatorname*{\mathbb{E}}_{z\sim q(z|x)}",
+    r"\underset{z\sim q(z\mid x)}{\operatorname*{\mathbb{E}}}",
+)
+ENTROPIES = (r"H(q(z|x))", r"\mathcal H(q(z\mid x))", r"\mathcal{H}\left[q(z|x)\right]", r"\mathbb{H}[q(z|x)]")
+VARIANCES = (r"\mathbb V", r"\mathbb V\mathrm{ar}", r"\mathbb{V}\text{ar}")
+INDICATORS = (
+    r"\mathbb 1_{\{k\neq i\}}",
+    r"\mathbb{1}_{k\neq i}",
+    r"1\{k\neq i\}",
+    r"1[k\neq i]",
+    r"\mathrm 1[k\neq i]",
+    r"[k\neq i]",
+)
+DERIVATIVES = (
+    r"\frac{dF(u)}{du}",
+    r"\frac{dF}{du}",
+    r"\frac{{\rm d}F(u)}{{\rm d}u}",
+    r"\frac{\partial F}{\partial u}",
+    r"\frac{\partial F(u)}{\partial u^\top}",
+    r"\frac{\partial F(u)}{\partial u^{\top}}",
+)
+PARAMETERS = (r"\mathcal{L}(\theta,\phi;x)", r"\mathcal L(x;\theta,\phi)", r"\mathcal{L}_{\theta,\phi}(x)")
+BOUND = r"\mathbb E_{z_{1:k}\sim q(z|x)}\left[\log\frac1k\sum_{j=1}^k\frac{p(x,z_j)}{q(z_j|x)}\right]"
+FLOW = r"p_{F(U)}(x) = p_U(F^{-1}(x))\,"
+SPELLED_RIGHT = of(
+    "latent",
+    *((f"divergence {way}", rf"{way} = \mathbb{{E}}_{{q(z|x)}}[\log q(z|x) - \log p(z)]") for way in DIVERGENCES),
+    *((f"mean {way}", rf"{way}{RATIO} \le \log p(x)") for way in MEANS),
+    *((f"entropy {way}", rf"{way} = -\sum_z q(z\mid x)\log q(z\mid x)") for way in ENTROPIES),
+    *((f"variance {way}", rf"{way}_{{p(z)}}[p(x|z)] = \sum_z p(z)\,p(x|z)^2 - p(x)^2") for way in VARIANCES),
+    *(
+        (
+            f"parameters {way}",
+            rf"{way} := \mathbb E_{{q_\phi(z|x)}}[\log p_\theta(x,z) - \log q_\phi(z|x)],"
+            rf" \quad {way} \le \log p_\theta(x)",
+        )
+        for way in PARAMETERS
+    ),
+    (
+        "an index and parameters",
+        rf"\mathcal L_k(x;\phi) := {BOUND}, \quad \mathcal L_2(x;\phi) \ge \mathcal L_1(x;\phi)",
+    ),
+    ("an index above", rf"\mathcal L^{{(k)}} := {BOUND}, \quad \mathcal L^{{(k+1)}} \ge \mathcal L^{{(k)}}"),
+    (
+        "draws with an index above",
+        r"\mathbb{E}_{z^{(1:k)}\sim q(z|x)}\left[\prod_{j=1}^k\frac{p(x,z^{(j)})}{q(z^{(j)}|x)}\right] \le p(x)^k",
+    ),
+    ("a maximum with dots", r"\max_{j=1,\dots,n} w_j \ge w_1 \ge \min_{j=1,...,n} w_j", "", "w"),
+    ("a differential in roman", r"p(x) = \int p(x,z)\,{\rm d}z = \int_z p(x,z)\,dz"),
+    ("for all", r"p(x) \le 1 \quad\text{for all } x, z."),
+    ("a row that ends in a sign", r"\begin{aligned} p(x) = \\ \sum_{z'} p(x,z') \ge p(x,z) + \\ 0 \end{aligned}"),
+    ("a phantom", r"\begin{aligned} a + b &= b \\ &\phantom{={}} + a \end{aligned}"),
+    ("a box", r"\boxed{p(x) = \sum_z p(x,z)}, \quad 2\boxed{a+b} = 2a + 2b"),
+    ("a definition with a triangle", r"w \triangleq p(x), \quad w \leqq 1 \geqq w"),
+    ("rows in braces", r"{\begin{aligned} p(x) &= \sum_z p(x,z) \\ &\le 1\end{aligned}}"),
+    ("log of a factorial", r"\log n! = \sum_{j=1}^n \log j"),
+    ("log of a fraction of a mean", r"\log\frac12\mathbf{E}_{p(z)}[p(x|z)] = \log\frac{p(x)}{2}"),
+    ("bars in calls in bars", r"f(a) := |a|, \quad |f(|a|)| = |a|, \quad \|(a + \|b\|)\| \le \|a\| + \|b\|"),
+)
+SPELLED_RIGHT += of(
+    "two-densities",
+    ("divergence in letters", r"\text{JSD}(f_0,f_1) = JSD(f_1,f_0) = \mathrm{JSD}(f_0\|f_1)"),
+    ("a Greek letter in two forms", r"\varepsilon + t = t + \epsilon"),
+)
+SPELLED_RIGHT += of(
+    "bijection",
+    *((f"derivative {way}", rf"p_{{F(U)}}(F(u)) = p_U(u)\left|\det{way}\right|^{{-1}}") for way in DERIVATIVES),
+    ("derivative at", FLOW + r"\left|\det\left.\frac{\partial F(u)}{\partial u}\right|_{u=F^{-1}(x)}\right|^{-1}"),
+    ("determinant at", FLOW + r"\left|\det\frac{\partial F}{\partial u}\right|_{u=F^{-1}(x)}^{-1}"),
+)
+LOSS = r"\ell_{i,j} = -\log\frac{\exp(\mathrm{sim}(z_i,z_j)/\tau)}{\sum_{k=1}^{2N}%s\exp(\mathrm{sim}(z_i,z_k)/\tau)}"
+SPELLED_RIGHT += of(
+    "embeddings",
+    *((f"indicator {way}", LOSS % way, "", "ell") for way in INDICATORS),
+    ("inner product", r"\langle z_i,z_j\rangle = z_i^\top z_j = z_i^{\mathsf T} z_j"),
+)
+SPELLED_RIGHT += of("offsets", ("subsets", r"A \subset B"))
+SPELLED_WRONG = [
+    *of(
+        "latent",
+        *((f"divergence {way}", rf"{way} = \mathbb{{E}}_{{q(z|x)}}[\log p(z) - \log q(z|x)]") for way in DIVERGENCES),
+        *((f"mean {way}", rf"{way}{RATIO} \ge \log p(x)") for way in MEANS),
+        *((f"entropy {way}", rf"{way} = \sum_z q(z\mid x)\log q(z\mid x)") for way in ENTROPIES),
+        *((f"variance {way}", rf"{way}_{{p(z)}}[p(x|z)] = \sum_z p(z)\,p(x|z)^2 - p(x)") for way in VARIANCES),
+        *(
+            (
+                f"parameters {way}",
+                rf"{way} := \mathbb E_{{q_\phi(z|x)}}[\log p_\theta(x,z) - \log q_\phi(z|x)],"
+                rf" \quad {way} \le \log p_{{\theta'}}(x)",
+            )
+            for way in PARAMETERS
+        ),
+        ("an index above", rf"\mathcal L^{{(k)}} := {BOUND}, \quad \mathcal L^{{(1)}} \ge \mathcal L^{{(k)}}"),
+        ("draws with an index above", r"\mathbb{E}_{z^{(1:k)}\sim q(z|x)}\left[p(z^{(1)})\right] \le p(z)"),
+        ("a minimum with dots", r"\min_{j=1,\dots,n} w_j \ge w_1", "", "w"),
+        ("a differential in roman", r"p(x) = \int p(z)\,{\rm d}z"),
+        ("for all", r"p(x) < 1 \quad\text{for all } x"),
+        ("a row that ends in a sign", r"\begin{aligned} p(x) = \\ p(x,z) + \\ 0 \end{aligned}"),
+        ("a phantom", r"\begin{aligned} a + b &= b \\ &\phantom{={}} - a \end{aligned}"),
+        ("a box", r"\boxed{p(x) = 1}"),
+        ("a definition with a triangle", r"w \triangleq p(x), \quad w \geqq 1"),
+        ("rows in braces", r"{\begin{aligned} p(x) &= \sum_z p(x,z) \\ &\ge 1\end{aligned}}"),
+        ("log of a factorial", r"\log n! = n \log n"),
+        ("log of a fraction of a mean", r"\log\frac12\mathbf{E}_{p(z)}[p(x|z)] = \frac12\log p(x)"),
+    ),
+    *of("two-densities", ("divergence in letters", r"\text{JSD}(f_0,f_1) = 2\,JSD(f_0,f_1)")),
+    *of(
+        "bijection",
+        *((f"derivative {way}", rf"p_{{F(U)}}(F(u)) = p_U(u)\left|\det{way}\right|") for way in DERIVATIVES),
+        ("derivative at", FLOW + r"\left|\det\left.\frac{\partial F(u)}{\partial u}\right|_{u=F^{-1}(x)}\right|"),
+        ("determinant at", FLOW + r"\left|\det\frac{\partial F}{\partial u}\right|_{u=F^{-1}(x)}"),
+    ),
+    *of(
+        "embeddings",
+        *((f"indicator {way}", LOSS % way.replace(r"\neq", "="), "", "ell") for way in INDICATORS),
+        ("inner product", r"\langle z_i,z_j\rangle \ge 0"),
+    ),
+    *of("offsets", ("subsets", r"B \subset A")),
+]
 RIGHT = [*LATENT_RIGHT, *DENSITIES_RIGHT, *BIJECTION_RIGHT, *GAUSSIAN_RIGHT, *EMBEDDINGS_RIGHT, *OFFSETS_RIGHT]
+RIGHT += SPELLED_RIGHT
 WRONG = [*LATENT_WRONG, *DENSITIES_WRONG, *BIJECTION_WRONG, *GAUSSIAN_WRONG, *EMBEDDINGS_WRONG, *OFFSETS_WRONG]
+WRONG += SPELLED_WRONG
 
 
 @pytest.mark.parametrize("claim", known(RIGHT))
@@ -939,6 +1086,31 @@ ERRORS = {  # formula: column of the error, and words of its message
     "comment sign": ("a = b % no", 7, ["'%'"]),
     "dollar": ("a = $b$", 5, ["'$'"]),
     "bound that is not whole": (r"\sum_{j=1}^{1.5} j = 1", None, ["whole"]),
+    "plain letters before no laws": (r"KL(a) = 1", 2, ["L", "latent"]),
+    "text before no laws": (r"\text{KL}(a,b) = 1", None, ["law"]),
+    "definition of a written divergence": (r"\mathrm{D}_{\mathrm{KL}}(a) := 2", 1, ["redefined"]),
+    "other parameters": (r"f(\theta;a) := a, \quad f(\phi;a) = a", 25, [r"f_{;\phi}"]),
+    "parameters left out": (r"f(\theta;a) := a, \quad f(a) = a", 25, ["f", "latent"]),
+    "indices above and below": (r"z_1^{(2)} = z_1", 4, ["indices", "z"]),
+    "sum to infinity": (r"\sum_{j=1}^\infty 2^{-j} = 1", 7, ["infinitely", "test"]),
+    "second derivative": (r"\frac{\partial z}{\partial x^2} = 1", 30, ["'2'", "derivative"]),
+    "log of a factorial and a factor": (r"\log n! k = 1", 9, ["brackets", r"\log"]),
+    "log and a factorial of a bracket": (r"\log (n)! = 1", 9, ["factorial"]),
+    "double factorial": (r"n!! = 1", 3, ["factorials"]),
+    "integral from a bound": (r"\int_0 a\,da = 1", 1, ["two bounds"]),
+    "integral backwards": (r"\int_{\infty}^{-\infty} p(x,z)\,dz = p(x)", 1, [r"-\infty"]),
+    "text for a bracket": (r"a = \text{(} b)", 5, [r"\text{(}"]),
+    "aligned inside a bracket": (r"a = {b + \begin{aligned} a \end{aligned}}", 10, ["aligned"]),
+    "a condition behind a text": (r"a = a \quad\text{for } b \in s", 30, ["s"]),
+    "logs in logs": (r"\log" * 100 + " a = 1", None, ["60 deep"]),
+    "sums in sums": (r"\sum_{j=1}^2" * 100 + " j = 1", None, ["60 deep"]),
+    "bars in bars": (r"\left|" * 61 + "a" + r"\right|" * 61 + " = a", None, ["60 deep"]),
+    "transposes": (r"a^\top " * 100 + "b = 1", None, ["60 deep"]),
+    "unions": (r"[k] \cup " * 100 + "[k] = [k]", None, ["60 deep"]),
+    "annotations in annotations": (r"\overset{a}{" * 61 + "=" + "}" * 61, None, ["60 deep"]),
+    "too many relations": ("a" + " = a" * 201, 803, ["200 relation signs"]),
+    "too many arguments": (r"\max(" + "a, " * 1000 + "a) = a", None, ["1000 members"]),
+    "too many cases": (r"a = \begin{cases}" + r"a \\" * 1001 + r"\end{cases}", None, ["1000 members"]),
     "second line": ("\\begin{aligned}\np(x) &= p(x) \\\\\n&= s\n\\end{aligned}", (3, 4), ["s", "latent"]),
 }
 
@@ -1009,6 +1181,13 @@ def test_an_assumption_says_what_happens_without_it():
     assert needed.unassumed
     idle = check(r"p(x) \le 1", assume="posterior << q")
     assert (idle.status, idle.idle) == ("checked", ("posterior << q",))
+
+
+def test_a_definition_that_fails_changes_no_name():
+    names = Names(MODELS["latent"].vocabulary)
+    with pytest.raises(FormulaError):
+        parse(r"f(w_{1:k}) := \blub", names)
+    assert (names.functions, names.families, names.labeled) == (set(), set(), set())
 
 
 def test_a_condition_may_be_an_assumption():

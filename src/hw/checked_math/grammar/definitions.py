@@ -4,13 +4,12 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.laws import divergence_kind
 from hw.checked_math.grammar.names import (
-    beside_parameters,
     decorated_name,
     density,
     law_name,
-    parameter_label,
     subscript_label,
 )
+from hw.checked_math.grammar.parameters import beside_parameters, parameter_label
 from hw.checked_math.grammar.symbols import RELATIONS
 from hw.checked_math.syntax import Definition, Name
 

@@ -1,28 +1,21 @@
 r"""Names with what stands on, below and behind them: `\hat{x}'`, `z_j`, `z_{1:k}`, `F^{-1}(x)`, `q(z \mid x)`."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
-
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument, call_arguments, listed
 from hw.checked_math.grammar.cursor import Cursor, Inside
-from hw.checked_math.grammar.lexemes import Token
+from hw.checked_math.grammar.parameters import beside_parameters, parameter_label
 from hw.checked_math.models.model import Law
 from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Name, Node, Sequence
 
 __all__ = [
     "bare_letter",
-    "beside_parameters",
     "decorated_name",
     "density",
     "law_name",
-    "parameter_label",
     "plain_name",
     "subscript_label",
 ]
 
-Items = TypeVar("Items")
 RAISED = {("^", "*"): "^*", ("^", "{", "*", "}"): "^*", ("^", "{", "'", "}"): "'"}
 
 
@@ -118,53 +111,6 @@ def _applied(cursor: Cursor, name: str, indices: tuple[Node, ...], start: int) -
         (at,) = call_arguments(cursor)
         return cursor.ranged(start, Derivative, name[:-1], at)
     return cursor.ranged(start, Indexed, name, indices) if indices else cursor.ranged(start, Name, name)
-
-
-def parameter_label(cursor: Cursor) -> tuple[str, bool]:
-    """The part of a bracket, before or behind its semicolon, that holds only parameters of laws.
-
-    Returns:
-        Its text, empty if there is none, and whether it stands behind the semicolon.
-    """
-    groups: list[list[Token]] = [[]]
-    for depth, token in cursor.enclosed():
-        if depth == 1 and token.text == ";":
-            groups.append([])
-        elif token.text != "'":
-            groups[-1].append(token)
-        else:
-            groups[-1][-1:] = [replace(last, text=last.text + "'") for last in groups[-1][-1:]]
-    if len(groups) == 2:
-        for place in (1, 0):
-            if _are_labels(cursor, groups[place]):
-                return "".join(part.text for part in groups[place]), place == 1
-    return "", False
-
-
-def _are_labels(cursor: Cursor, group: list[Token]) -> bool:
-    """Whether these are names, with commas between them, that neither the model nor the page gives a meaning."""
-    is_listed = len(group) % 2 == 1 and all(token.text == "," for token in group[1::2])
-    return is_listed and all(token.kind == "name" and cursor.names.is_free(token.text) for token in group[::2])
-
-
-def beside_parameters(cursor: Cursor, is_behind: bool, read: Callable[[Cursor], Items]) -> Items:
-    """What stands in round brackets beside the parameters of laws, which are read over."""
-    cursor.expect("(")
-    if not is_behind:
-        _skip_parameters(cursor)
-        cursor.expect(";")
-    with cursor.within():
-        found = read(cursor)
-    if is_behind:
-        cursor.expect(";")
-        _skip_parameters(cursor)
-    cursor.expect(")")
-    return found
-
-
-def _skip_parameters(cursor: Cursor) -> None:
-    while cursor.token.kind == "name" or cursor.token.text in (",", "'"):
-        cursor.next()
 
 
 def _with_parameters(cursor: Cursor, name: str, indices: tuple[Node, ...], start: int) -> Node:

@@ -29,12 +29,21 @@ WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9.'*:/, ]*")
 
 
 class Reader:
-    """Joins lexical tokens to the tokens of the grammar."""
+    """Joins lexical tokens to the tokens of the grammar.
+
+    Attributes:
+        raw: The lexical tokens; what is written in other words is put back in the words of the grammar.
+        source: The formula.
+        depth: Number of commands around the place of reading.
+        at: The lexical token that comes next.
+    """
 
     def __init__(self, raw: list[Token], source: str, depth: int = 0) -> None:
+        """Start at the first token."""
         self.raw, self.source, self.depth, self.at = raw, source, depth, 0
 
     def read(self) -> list[Token]:
+        """All tokens, without spaces and sizes."""
         found: list[Token] = []
         apart, facing = False, ""
         while self.at < len(self.raw):
