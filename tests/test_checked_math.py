@@ -259,3 +259,58 @@ def test_docstrings_are_read_too(tmp_path):
     source.write_text('def f():\n    r"""Sum.\n\n    $$a = b$$\n    """\n')
     (record,) = check_file(source)
     assert (record.status, record.binding.rpartition("::")[2], record.line) == ("test", "module.f", 4)
+
+
+# ---- false claims that an earlier version believed ----
+
+
+@pytest.mark.parametrize(
+    ("model", "latex", "assume"),
+    [
+        ("bijection", r"p_{F(U)}(F(u)) = p_U(u), \qquad D_{TV}(P_X,P_{F(U)}) \le 1", ""),
+        ("bijection", r"\sum_x p_X(x) = 1, \quad p_{F(U)}(F(u)) = p_U(u)", ""),
+        ("bijection", r"\mathbb{E}_U[|\log p_U(U)-\log p_{F(U)}(F(U))|] = 0", ""),
+        ("linear-gaussian", r"p(z\mid x) \le 1", ""),
+        ("linear-gaussian", r"\mathbb{E}_{q(z\mid x)}[z] = \frac x2", "q = posterior"),
+        ("linear-gaussian", r"p(x)^{30} = 0", ""),
+        ("latent", r"\mathbb{E}_{p_{\theta'}(z)}\left[\frac{p_\theta(z)}{p_{\theta'}(z)}\right] = 1", ""),
+        ("latent", r"K = k", ""),
+        ("latent", r"\frac{p(x)}{1-1} = \frac{p(z)}{1-1}", ""),
+        ("latent", r"\frac1{a-a} > 5", ""),
+        ("latent", r"(\log(-1))^0 = 1", ""),
+        ("latent", r"e^{-40} = 0", ""),
+        ("latent", r"\log p(x) + 10^{-14} = \log p(x)", ""),
+        ("two-densities", r"D_{KL}(f_0\,\|\,f_1) \le 2\,D_{KL}(f_1\,\|\,f_0)", "positive"),
+    ],
+)
+def test_instances_are_not_tame(model, latex, assume):
+    assumed = f' assume="{assume}"' if assume else ""
+    (record,) = check(latex, options=f'model="{model}"{assumed}')
+    assert record.status == "refuted", record.message
+
+
+@pytest.mark.parametrize(
+    ("model", "latex", "assume", "said"),
+    [
+        ("linear-gaussian", r"\chi^2(p(z\mid x)\,\|\,q(z\mid x)) < \infty", "", "infinite"),
+        ("two-densities", r"\mathbb{E}_{x\sim f_0}[x] \ge 1", "", "no numbers"),
+        ("latent", r"\mathbb{E}_{z\sim p(x,z)}[1] = p(x)", "", "exactly the variables"),
+        ("two-densities", r"\mathbb{E}_{x\sim f_0+f_1}[1] = 2", "", "add up to 1"),
+        ("latent", r"\underbrace{\log p(x)}_{\ge 0} = \log p(x)", "", "a note"),
+        ("latent", r"\prod_{j=1}^k a/2 = \frac{a^k}{2^k}", "", "brackets"),
+        ("latent", r"a = a", "a = 3, b = 2, c = 1", "instances"),
+    ],
+)
+def test_what_would_mislead_is_refused(model, latex, assume, said):
+    assumed = f' assume="{assume}"' if assume else ""
+    (record,) = check(latex, options=f'model="{model}"{assumed}')
+    assert record.status == "error"
+    assert said in record.message
+
+
+def test_a_changed_fence_is_not_answered_from_the_cache(tmp_path):
+    text = page(SUM)
+    cache = tmp_path / "kept.json"
+    assert check_text(text, "page.md", cache)[0].ok
+    changed = check_text(text.replace('model="latent"', 'model="latent" hidden=yes'), "page.md", cache)
+    assert changed[0].status == "error"

@@ -122,7 +122,7 @@ LATENT_RIGHT = of(
     (
         "log-evidence is ELBO plus KL, braces below",
         r"""\log p(x) = \underbrace{\mathbb{E}_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]}_{\text{ELBO}}
-+ \underbrace{D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x))}_{\ge 0}""",
++ \underbrace{D_{\mathrm{KL}}(q(z\mid x)\,\|\,p(z\mid x))}_{\text{gap}}""",
         "q << posterior",
     ),
     (
@@ -921,16 +921,49 @@ SPELLED_RIGHT = of(
     ("rows in braces", r"{\begin{aligned} p(x) &= \sum_z p(x,z) \\ &\le 1\end{aligned}}"),
     ("log of a factorial", r"\log n! = \sum_{j=1}^n \log j"),
     ("log of a fraction of a mean", r"\log\frac12\mathbf{E}_{p(z)}[p(x|z)] = \log\frac{p(x)}{2}"),
+    ("a joint draw", r"\mathbb{E}_{x,z\sim p(x,z)}[p(x|z)] = \sum_{x,z} p(x,z)\,p(x|z) = \mathbb{E}_{p(x,z)}[p(x|z)]"),
+    ("a joint draw of a product", r"\mathbb{E}_{z,x\sim p(x)q(z|x)}[p(x|z)] = \sum_{x,z} p(x)\,q(z|x)\,p(x|z)"),
+    (
+        "independent draws",
+        r"\mathbb{E}_{z,z'\sim q(z\mid x)}[p(x|z)\,p(x|z')] = \left(\mathbb{E}_{q(z\mid x)}[p(x|z)]\right)^2",
+    ),
+    (
+        "named spaces",
+        r"p(x) = \sum_{z'\in\mathcal Z} p(x,z') = \int_{\mathcal Z} p(x,z)\,dz, \sum_{x\in\mathcal{X}} p(x) = 1",
+    ),
+    (
+        "a slash in a product's brackets",
+        r"\prod_{j=1}^k (j/2) = \frac{k!}{2^k}, \quad \left(\prod_{j=1}^k j\right)/2 = k!/2",
+    ),
+    (
+        "a slash in a product's bars",
+        r"\prod_{j=1}^k |j/2| = \prod_{j=1}^k \frac{1}{2/j}, \quad \max_{1\le j\le k} j = k/1",
+    ),
+    ("a slash behind a sum", r"\sum_{j=1}^k j/2 = \frac{k(k+1)}{4}"),
+    (
+        "notes",
+        r"\underbrace{a}_{\text{known}} \overset{(a)}{=} \overbrace{a}^{\mathrm{nothing}} \stackrel{\Delta}{=} a",
+    ),
+    ("a definition that the notation has", r"\mathrm{KL}(q(z|x)\|p(z)) := \sum_z q(z|x)\log\frac{q(z|x)}{p(z)} \ge 0"),
     ("bars in calls in bars", r"f(a) := |a|, \quad |f(|a|)| = |a|, \quad \|(a + \|b\|)\| \le \|a\| + \|b\|"),
 )
 SPELLED_RIGHT += of(
     "two-densities",
     ("divergence in letters", r"\text{JSD}(f_0,f_1) = JSD(f_1,f_0) = \mathrm{JSD}(f_0\|f_1)"),
+    (
+        "a definition that the notation has",
+        r"\mathrm{JSD}(f_0,f_1) := \tfrac12\mathrm{KL}(f_0\|M) + \tfrac12\mathrm{KL}(f_1\|M) \le \log 2",
+        "",
+        "M",
+    ),
+    ("random variables with numbers", r"\mathbb E_{X_1}[\log D(X_1)] + \mathbb{E}_{X_{0}}[\log(1-D(X_0))] = V(D)"),
     ("a Greek letter in two forms", r"\varepsilon + t = t + \epsilon"),
 )
 SPELLED_RIGHT += of(
     "bijection",
     *((f"derivative {way}", rf"p_{{F(U)}}(F(u)) = p_U(u)\left|\det{way}\right|^{{-1}}") for way in DERIVATIVES),
+    ("derivative of an argument", FLOW + r"\left|\det\frac{\partial F}{\partial u}(F^{-1}(x))\right|^{-1}"),
+    ("derivative at a point", r"p_{F(U)}(F(u)) = p_U(u)\left|\det\frac{\partial F}{\partial u}(u)\right|^{-1}"),
     ("derivative at", FLOW + r"\left|\det\left.\frac{\partial F(u)}{\partial u}\right|_{u=F^{-1}(x)}\right|^{-1}"),
     ("determinant at", FLOW + r"\left|\det\frac{\partial F}{\partial u}\right|_{u=F^{-1}(x)}^{-1}"),
 )
@@ -969,10 +1002,23 @@ SPELLED_WRONG = [
         ("log of a factorial", r"\log n! = n \log n"),
         ("log of a fraction of a mean", r"\log\frac12\mathbf{E}_{p(z)}[p(x|z)] = \frac12\log p(x)"),
     ),
-    *of("two-densities", ("divergence in letters", r"\text{JSD}(f_0,f_1) = 2\,JSD(f_0,f_1)")),
+    *of(
+        "latent", ("a joint draw", r"\mathbb{E}_{x,z\sim p(x,z)}[p(x|z)] = \mathbb{E}_{x\sim p(x),z\sim p(z)}[p(x|z)]")
+    ),
+    *of(
+        "two-densities",
+        ("divergence in letters", r"\text{JSD}(f_0,f_1) = 2\,JSD(f_0,f_1)"),
+        ("a definition of another meaning", r"\mathrm{JSD}(f_0,f_1) := \mathrm{KL}(f_0\|f_1) + \mathrm{KL}(f_1\|f_0)"),
+        (
+            "a divergence defined the other way",
+            r"D_{\mathrm{KL}}(f_0\,\|\,f_1) := \mathbb{E}_{x\sim f_1}[\log\frac{f_1(x)}{f_0(x)}]",
+        ),
+        ("random variables with numbers", r"\mathbb E_{X_0}[\log D(X_0)] + \mathbb{E}_{X_1}[\log(1-D(X_1))] = V(D)"),
+    ),
     *of(
         "bijection",
         *((f"derivative {way}", rf"p_{{F(U)}}(F(u)) = p_U(u)\left|\det{way}\right|") for way in DERIVATIVES),
+        ("derivative of an argument", FLOW + r"\left|\det\frac{\partial F}{\partial u}(F^{-1}(x))\right|"),
         ("derivative at", FLOW + r"\left|\det\left.\frac{\partial F(u)}{\partial u}\right|_{u=F^{-1}(x)}\right|"),
         ("determinant at", FLOW + r"\left|\det\frac{\partial F}{\partial u}\right|_{u=F^{-1}(x)}"),
     ),
@@ -1028,7 +1074,9 @@ ERRORS = {  # formula: column of the error, and words of its message
     "two superscripts": (r"2^3^2 = 64", 4, ["'^'", "braces"]),
     "two subscripts": (r"z_1_2 = z_1", 4, ["'_'"]),
     "divergence from a number": (r"D_{\mathrm{KL}}(q(z\mid x)\,\|\,2) = 1", None, ["law"]),
-    "definition of a divergence": (r"\mathrm{JSD}(a,b) := 7", 1, [r"\mathrm{JSD}", "redefined"]),
+    "definition of a divergence": (r"\mathrm{JSD}(a,b) := 7", None, ["law"]),
+    "definition of a multiple of a divergence": (r"2\,\mathrm{JSD}(p(z),q(z)) := 7", 1, ["name to define"]),
+    "definition of an expectation": (r"\mathbb{E}_{p(z)}[a] := 7", 1, [r"\mathbb{E}", "redefined"]),
     "definition of the expectation": (r"\mathbb{E} := 7", 1, [r"\mathbb{E}", "redefined"]),
     "digit of another alphabet": ("a = ٣", 5, ["'٣'"]),
     "nothing": ("  ", 3, ["a formula", "the end"]),
@@ -1088,7 +1136,7 @@ ERRORS = {  # formula: column of the error, and words of its message
     "bound that is not whole": (r"\sum_{j=1}^{1.5} j = 1", None, ["whole"]),
     "plain letters before no laws": (r"KL(a) = 1", 2, ["L", "latent"]),
     "text before no laws": (r"\text{KL}(a,b) = 1", None, ["law"]),
-    "definition of a written divergence": (r"\mathrm{D}_{\mathrm{KL}}(a) := 2", 1, ["redefined"]),
+    "definition of a written divergence": (r"\mathrm{D}_{\mathrm{KL}}(a) := 2", 25, ["two laws"]),
     "other parameters": (r"f(\theta;a) := a, \quad f(\phi;a) = a", 25, [r"f_{;\phi}"]),
     "parameters left out": (r"f(\theta;a) := a, \quad f(a) = a", 25, ["f", "latent"]),
     "indices above and below": (r"z_1^{(2)} = z_1", 4, ["indices", "z"]),
@@ -1111,6 +1159,23 @@ ERRORS = {  # formula: column of the error, and words of its message
     "too many relations": ("a" + " = a" * 201, 803, ["200 relation signs"]),
     "too many arguments": (r"\max(" + "a, " * 1000 + "a) = a", None, ["1000 members"]),
     "too many cases": (r"a = \begin{cases}" + r"a \\" * 1001 + r"\end{cases}", None, ["1000 members"]),
+    "claim below a brace": (r"\underbrace{\log p(x)}_{\ge 0} = \log p(x)", 25, [r"\ge", "not read"]),
+    "claim above a brace": (r"\overbrace{p(x)}^{=1} = p(x)", 19, ["=", "not read"]),
+    "claim above a sign": (r"a \overset{\ge5}{=} a", 12, [r"\ge", "not read"]),
+    "claim below a sign": (r"a \underset{b\approx0}{=} a", 14, [r"\approx", "not read"]),
+    "denial above a sign": (r"a \overset{\text{not}}{=} a", 18, ["'not'", "not read"]),
+    "denial on a sign": (r"a \stackrel{!}{\text{never }=} a", 22, ["'never'", "not read"]),
+    "denial below a brace": (r"\underbrace{a}_{\text{No bound}} = a", 23, ["'No'", "not read"]),
+    "slash behind a product": (r"\prod_{j=1}^k j/2 = 1", 16, ["brackets", r"\frac"]),
+    "slash behind a product of sums": (r"\prod_{j=1}^k \sum_{i=1}^j i/2 = 1", 29, ["brackets", r"\frac"]),
+    "slash behind a maximum": (r"\max_z p(z)/2 = 1", 12, ["brackets", r"\frac"]),
+    "slash behind a minimum": (r"\min_{1\le j\le k} j/2 = 1", 21, ["brackets", r"\frac"]),
+    "sum over the space of another variable": (r"\sum_{z\in\mathcal X} p(x,z) = p(x)", 11, [r"\mathcal{X}", "z"]),
+    "one of two spaces": (r"\sum_{x,z'\in\mathcal{X}} p(x,z') = 1", 14, [r"\mathcal{X}", "z'"]),
+    "integral over the space of another": (r"\int_{\mathcal X} p(x,z)\,\mathrm dz = p(x)", 7, [r"\mathcal{X}", "z"]),
+    "one drawn from a joint law": (r"\mathbb{E}_{z\sim p(x,z)}[a] = a", 13, ["exactly the variables"]),
+    "two drawn from a law of others": (r"\mathbb{E}_{x',z'\sim p(x,z)}[a] = a", 13, ["exactly the variables"]),
+    "a joint draw and another": (r"\mathbb{E}_{x,z\sim p(x,z),z'\sim p(z')}[a] = a", 13, ["alone"]),
     "second line": ("\\begin{aligned}\np(x) &= p(x) \\\\\n&= s\n\\end{aligned}", (3, 4), ["s", "latent"]),
 }
 
@@ -1130,12 +1195,18 @@ def test_an_error_says_where_and_what(latex, column, words):
     assert "Traceback" not in record.message
 
 
+def test_a_derivative_by_another_variable_is_an_error():
+    record = check(r"\left|\det\frac{\partial F}{\partial x}(u)\right| = 1", "bijection")
+    assert record.status == "error"
+    assert "by x must not be taken at u" in record.message
+
+
 PAGES = {  # pages on which something is an error, and words of its message
     "unknown model": ('```math model="lattent"\na = a\n```', ["lattent", "latent"]),
     "two models, one unknown": ('```math model="latent other"\na = a\n```', ["other"]),
     "unknown option": ('```math model="latent" asume="positive"\na = a\n```', ["asume"]),
     "unknown assumption": ('```math model="latent" assume="sunny"\na = a\n```', ["sunny", "q << posterior"]),
-    "no instance": ('```math model="latent" assume="p(x) = 2"\na = a\n```', ["no instance"]),
+    "no instance": ('```math model="latent" assume="p(x) = 2"\na = a\n```', ["instances", "got 0"]),
     "expectation of something else": ('```math model="latent" expect="no"\na = a\n```', ["expect", "no"]),
     "option without quotes": ('```math model="latent" assume=positive\na = a\n```', ["assume=positive"]),
     "option given twice": ('```math model="latent" model="offsets"\na = a\n```', ["model", "twice"]),

@@ -10,9 +10,11 @@ import pytest
 
 from hw.checked_math.arithmetic import CONTEXT, DIGITS, EXACT, FLOAT
 from hw.checked_math.models.embeddings import EMBEDDINGS
+from hw.checked_math.models.latent import LATENT
 from hw.checked_math.models.model import Law
 from hw.checked_math.models.offsets import OFFSETS
 from hw.checked_math.models.two_densities import TWO_DENSITIES
+from hw.checked_math.pages import check_text
 from hw.masks import mask
 from hw.receptive_field import blind_spot, receptive_field
 
@@ -34,6 +36,84 @@ def everything(model, instance, rng):
 
 def law(instance, label):
     return {x: instance.density(label)(x) for x, _ in instance.space("x")}
+
+
+def status(model, latex, assume=""):
+    options = f'assume="{assume}"' if assume else ""
+    (record,) = check_text(f'```math id="claim" model="{model}" {options}\n{latex}\n```\n', "page.md")
+    return record.status
+
+
+# ---- instances are not tame ----
+
+
+@pytest.mark.parametrize(
+    ("model", "latex", "assume", "expected"),
+    [
+        ("latent", r"D_{KL}(p_\theta(z)\|p(z)) \le 3", "", "refuted"),
+        ("latent", r"D_{KL}(p_\theta(z)\|p(z)) \ge 0", "", "checked"),
+        ("latent", r"\mathbb{E}_{p_\theta(z)}[\log p_\theta(z)-\log p_\phi(z)] \le 5", "positive", "refuted"),
+        ("latent", r"\mathbb{E}_{p_\theta(z)}[\log p_\theta(z)-\log p_\phi(z)] \ge 0", "positive", "checked"),
+        ("latent", r"p_\theta(x, z) > 0", "", "refuted"),
+        ("latent", r"p_\theta(x, z) > 0,\ p_\phi(x, z) > 0", "positive", "checked"),
+        ("latent", r"p_\phi(x, z) > 0,\ p_\theta(x) > 0", "", "refuted"),
+        ("latent", r"p_\phi(x) > 0,\ p_\theta(x) > 0", "", "checked"),
+        ("latent", r"p_\theta(z\mid x) = p_\theta(x,z)/p_\theta(x),\ p(z\mid x) = p(x,z)/p(x)", "", "checked"),
+        ("latent", r"p(x, z) \le 1000\,p_\theta(x, z)", "positive", "refuted"),
+        ("latent", r"H(p(z)) \le \log 4", "", "refuted"),
+        ("latent", r"k = K", "", "refuted"),
+        ("latent", r"a \le 25", "", "refuted"),
+        ("latent", r"\tanh(a) < 1", "", "checked"),
+        ("two-densities", r"D_{KL}(f_1\|f_0) \le 5", "positive", "refuted"),
+        ("two-densities", r"f_0(x) \le 1000 f_1(x)", "positive", "refuted"),
+        ("two-densities", r"H(f_0) \le \log 4", "", "refuted"),
+        ("two-densities", r"H(f_0) \ge 0", "", "checked"),
+        ("two-densities", r"g(x) \le 100", "", "refuted"),
+        ("two-densities", r"D(x) \ge 1/1000", "0 < D < 1", "refuted"),
+        ("two-densities", r"y \ge 1/8", "", "refuted"),
+        ("two-densities", r"0 < y < 1", "", "checked"),
+        ("two-densities", r"t \le 1", "", "refuted"),
+        ("two-densities", r"\epsilon \ge 10^{-3}", "", "refuted"),
+        ("two-densities", r"\epsilon > 0", "", "checked"),
+        ("two-densities", r"\log(1-D^*(x)) = \log\frac{f_0(x)}{f_0(x)+f_1(x)}", "", "checked"),
+        ("embeddings", r"N \le 4", "", "refuted"),
+        ("embeddings", r"N \le 5", "", "checked"),
+    ],
+)
+def test_instances_are_wide_enough_for_false_bounds(model, latex, assume, expected):
+    assert status(model, latex, assume) == expected
+
+
+def test_laws_with_a_second_label_are_of_all_kinds():
+    kinds, uses = Counter(), frozenset({"p", r"p_\theta"})
+    key = LATENT.law(Law("p", r"\theta"), ("x", "z"), ())
+    own = LATENT.law(Law("p"), ("x", "z"), ())
+    for instance in LATENT.instances(Random(0), uses):
+        pairs = [
+            (instance.density(own)(x, z), instance.density(key)(x, z))
+            for x, _ in instance.space("x")
+            for z, _ in instance.space("z")
+        ]
+        kinds["equal"] += all(math.isclose(a, b) for a, b in pairs)
+        kinds["zeros"] += any(a > 0 == b for a, b in pairs)
+        kinds["foreign"] += any(a == 0 < b for a, b in pairs)
+        kinds["nearly zero"] += any(0 < b < 1e-8 for _, b in pairs)
+        for seed in range(3):
+            drawn = instance.draw({"x": "x", "z": "z"}, {}, Random(seed))
+            for label in ("", r"\theta"):
+                for sort in "xz":
+                    assert instance.density(LATENT.law(Law("p", label), (sort,), ()))(drawn[sort]) > 0
+        total = sum(b for _, b in pairs)
+        assert math.isclose(total, 1)
+    assert all(kinds[kind] >= 20 for kind in ("equal", "zeros", "foreign", "nearly zero")), kinds
+    for instance in LATENT.instances(Random(0), uses | {"assume:positive"}):
+        assert all(instance.density(key)(x, z) > 0 for x, _ in instance.space("x") for z, _ in instance.space("z"))
+
+
+def test_points_are_told_from_numbers():
+    assert LATENT.vocabulary.points == {"x", "z"}
+    assert TWO_DENSITIES.vocabulary.points == {"x"}
+    assert EMBEDDINGS.vocabulary.points == OFFSETS.vocabulary.points == frozenset()
 
 
 # ---- what all three promise ----
@@ -105,7 +185,7 @@ def test_the_corners_of_two_laws_are_there():
     assert any(all(zero[x] * one[x] == 0 for x in zero) for zero, one in laws)
     assert any(0 in zero.values() and 0 not in one.values() for zero, one in laws)
     assert any(0 in one.values() and 0 not in zero.values() for zero, one in laws)
-    assert {len(zero) for zero, _ in laws} == {1, 2, 3, 4}
+    assert {len(zero) for zero, _ in laws} == {1, 2, 3, 4, 8, 12}
     guesses = Counter(each.function("D")(x) for each in instances(TWO_DENSITIES) for x, _ in each.space("x"))
     assert guesses[0]
     assert guesses[1]
@@ -131,7 +211,7 @@ def test_the_best_discriminator_is_the_share_of_f_1(seed):
             assert math.isclose(best(x), one[x] / (zero[x] + one[x]), rel_tol=instance.tolerance)
             assert math.isclose(1 - best(x), zero[x] / (zero[x] + one[x]), rel_tol=instance.tolerance)
             if zero[x] != one[x]:
-                assert not math.isclose(best(x), zero[x] / (zero[x] + one[x]), rel_tol=1e-3)  # the labels swapped
+                assert not math.isclose(best(x), zero[x] / (zero[x] + one[x]), rel_tol=1e-4)  # the labels swapped
 
 
 def test_the_value_is_a_sum_over_the_labels_and_largest_at_the_best():
@@ -144,8 +224,8 @@ def test_the_value_is_a_sum_over_the_labels_and_largest_at_the_best():
         best = instance.function("D^*")
         assert value(instance.function("D")) <= value(best) + 1e-12
         if instance.holds("positive"):
-            for change in (-0.01, 0.01):
-                nearby = {x: best(x) + change for x in zero}
+            for change in (-0.01, 0.01):  # of the odds
+                nearby = {x: best(x) + change * best(x) * (1 - best(x)) for x in zero}
                 assert value(nearby.get) < value(best)
 
 
@@ -157,7 +237,9 @@ def test_the_value_is_silent_without_mass_and_infinite_where_certainty_is_wrong(
 
 def test_the_best_discriminator_alone_costs_accuracy():
     assert {each.tolerance for each in instances(TWO_DENSITIES)} == {None}
-    assert {each.tolerance for each in instances(TWO_DENSITIES, uses=frozenset({"D^*"}))} == {1e-13}
+    rough = Counter(each.tolerance for each in instances(TWO_DENSITIES, uses=frozenset({"D^*"})))
+    assert rough[1e-13] == rough.total() - 6  # where one of D^* and 1 - D^* is about a millionth
+    assert max(rough) < 2e-9
 
 
 @pytest.mark.parametrize(("arithmetic", "kinds"), [(EXACT, (int, Fraction)), (FLOAT, float), (DIGITS, Decimal)])
@@ -176,7 +258,7 @@ def test_all_arithmetics_agree():
         with decimal.localcontext(CONTEXT):
             value = float(fine.function("V")(fine.function("D")))
         for other in (exact, rough):
-            assert math.isclose(other.function("V")(other.function("D")), value, rel_tol=1e-13, abs_tol=1e-16)
+            assert math.isclose(other.function("V")(other.function("D")), value, rel_tol=1e-11, abs_tol=1e-16)
 
 
 def test_functions_are_undefined_at_what_is_no_point():
@@ -289,7 +371,7 @@ def inner(u, v):
 def test_corners_of_embeddings_are_there():
     found = instances(EMBEDDINGS)
     drawn = [each.draw(EMBEDDINGS.vocabulary.variables, {}, Random(0)) for each in found]
-    assert {each["N"] for each in drawn} == {1, 2, 3, 4}
+    assert {each["N"] for each in drawn} == {1, 2, 3, 4, 5}
     assert {each["d"] for each in drawn} == {1, 2, 3, 4}
     assert min(each[r"\tau"] for each in drawn) == 0.1
     assert max(each[r"\tau"] for each in drawn) <= 2

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hw.checked_math.arithmetic import FLOAT
 from hw.checked_math.errors import FormulaError
@@ -10,7 +10,7 @@ from hw.checked_math.judging import Judgment, text_of
 from hw.checked_math.models.model import Instance
 from hw.checked_math.reading import Reading
 from hw.checked_math.records import Counterexample, Relation
-from hw.checked_math.running import Runner, guarded
+from hw.checked_math.running import Runner, by_kind, guarded
 
 __all__ = ["Outcome", "seed_of", "verify"]
 
@@ -50,6 +50,24 @@ def verify(
     Raises:
         FormulaError: If a value cannot be computed, or no instance satisfies the assumptions.
     """
+    outcome = Outcome()
+    found: dict[int, Relation] = {}
+    for group in by_kind(reading):
+        part = _verify_group(replace(reading, chosen=group), assumptions, seed, dropped, first_only)
+        outcome.instances = min(outcome.instances or part.instances, part.instances)
+        found |= dict(zip(group, part.relations, strict=False))
+        if part.counterexample and not outcome.counterexample:
+            outcome.counterexample = replace(part.counterexample, relation=group[part.counterexample.relation])
+            if first_only:
+                return outcome
+    outcome.relations = [found[number] for number in sorted(found)]
+    return outcome
+
+
+def _verify_group(
+    reading: Reading, assumptions: Sequence[str], seed: int, dropped: Sequence[str], first_only: bool
+) -> Outcome:
+    """Try claims that share their instances."""
     runner = Runner(reading, assumptions, seed, dropped)
     outcome = Outcome()
     comparisons = reading.comparisons

@@ -11,11 +11,11 @@ from hw.checked_math.evaluation.compiler import holds
 __all__ = ["Judgment", "judge", "text_of"]
 
 ROUNDING = 1e-13  # two float64 values this close, relative to the largest term, are equal
-DOUBT = 1e-6  # between this and rounding, fifty digits decide
-LARGE = 1e3  # terms so many times larger than the value cancel, and fifty digits decide
-EPSILON = 2.0**-52
-DIGITS_ROUNDING = decimal.Decimal("1e-35")
-SMALLEST_SCALE = 1.0
+DOUBT = 1e-6  # between this and rounding, a hundred digits decide
+LARGE = 1e3  # terms so many times larger than the value cancel, and a hundred digits decide
+INTEGRATED = 1e-9  # a tolerance from which on values come from quadrature
+SMALLEST = 1e-3  # such values are compared as if they were at least that large: what cancels leaves noise
+DIGITS_ROUNDING = decimal.Decimal("1e-90")
 POINTS = frozenset | tuple | str | range
 
 
@@ -43,32 +43,33 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
         arithmetic: What the values were computed in.
 
     Raises:
-        FormulaError: If the values cannot be compared, or terms are so large that nothing is left of the value.
+        FormulaError: If the values cannot be compared.
     """
-    may_overflow = arithmetic is FLOAT and tolerance is None
-    if may_overflow and sign == "=" and type(left) is float and type(right) is float:
-        difference, size = abs(left - right), max(left, -left, right, -right, SMALLEST_SCALE)
+    is_rounded = arithmetic is FLOAT and tolerance is None
+    if is_rounded and sign == "=" and type(left) is float and type(right) is float:
+        difference, size = abs(left - right), max(left, -left, right, -right)
         if difference <= ROUNDING * size < math.inf and scale <= LARGE * size:  # the common case, in short
-            return Judgment(True, left, right, difference / size, None, True)
+            return Judgment(True, left, right, difference / (size or 1.0), None, True)
     if sign in (r"\in", r"\notin", r"\subseteq") or isinstance(left, POINTS) or isinstance(right, POINTS):
         return _judge_points(sign, left, right, scale, tolerance, arithmetic)
     if undefined(left) or undefined(right):
-        return Judgment(False, left, right, doubtful=may_overflow)
+        return Judgment(False, left, right, doubtful=is_rounded)
     if abs(left) == math.inf or abs(right) == math.inf:
-        return _judge_infinite(sign, left, right, may_overflow)
+        return _judge_infinite(sign, left, right, is_rounded)
+    difference = abs(left - right)
     if arithmetic is EXACT and not isinstance(left, float) and not isinstance(right, float):
-        return _judged(sign, left, right, left == right, float(abs(left - right)), doubtful=False)
+        return _judged(sign, left, right, left == right, float(difference))
+    size = max(abs(left), abs(right))
     if arithmetic is DIGITS:
-        size = max(abs(left), abs(right), 1)
-        return _judged(sign, left, right, abs(left - right) <= DIGITS_ROUNDING * size, float(abs(left - right) / size))
-    size = max(abs(left), abs(right), SMALLEST_SCALE)
+        equal = difference <= DIGITS_ROUNDING * max(size, 1)
+        return _judged(sign, left, right, equal, float(difference / max(size, 1)))
+    if tolerance is None:
+        relative = difference / max(size, 1.0)
+        is_clear = relative > DOUBT and scale <= LARGE * size  # what is not, a hundred digits decide
+        return _judged(sign, left, right, relative <= ROUNDING, float(relative), not is_clear)
+    size = max(size, 1.0 if tolerance < INTEGRATED else SMALLEST)
     largest = max(size, min(scale, LARGE * size))
-    band, relative = (tolerance or ROUNDING) * largest, float(abs(left - right)) / largest
-    if tolerance is not None and scale * EPSILON > band:
-        raise FormulaError("the terms of the formula are so large that they hide its value")
-    equal = abs(left - right) <= band
-    is_close = ROUNDING < relative < DOUBT or (equal and sign not in ("=", r"\ge", r"\le"))
-    return _judged(sign, left, right, equal, relative, may_overflow and (is_close or scale > LARGE * size))
+    return _judged(sign, left, right, difference <= tolerance * largest, float(difference / largest))
 
 
 def _judged(sign: str, left: Any, right: Any, equal: bool, relative: float, doubtful: bool = False) -> Judgment:
@@ -88,12 +89,12 @@ def _judged(sign: str, left: Any, right: Any, equal: bool, relative: float, doub
     return Judgment(passed, left, right, None, slack, equal, doubtful)
 
 
-def _judge_infinite(sign: str, left: Any, right: Any, may_overflow: bool) -> Judgment:
+def _judge_infinite(sign: str, left: Any, right: Any, is_rounded: bool) -> Judgment:
     """The judgment of two values, one of them infinite; it may be so by overflow alone."""
     passed, equal = holds(sign, left, right), left == right
     slack = None if sign in ("=", r"\neq") else 0.0 if equal else math.inf
     return Judgment(
-        passed, left, right, 0.0 if sign == "=" and passed else None, slack, equal, may_overflow and not passed
+        passed, left, right, 0.0 if sign == "=" and passed else None, slack, equal, is_rounded and not passed
     )
 
 

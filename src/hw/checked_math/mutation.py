@@ -250,7 +250,7 @@ def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
     result: dict[str, Mutation] = {}
     context = Context()
     for place, formula in enumerate(found):
-        if formula.options.get("model") and formula.options.get("expect") != "false":
+        if formula.options.get("model") and formula.options.get("expect") != "false" and not formula.flaw:
             later = [
                 other
                 for other in found[place + 1 :]
@@ -265,9 +265,11 @@ def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
                 [[o.latex, dict(o.options)] for o in later],
                 rows,
             )
-            if key not in store.rows:
-                store.keep(key, asdict(_mutated(formula, context, later, rows)))
-            row = store.rows[key]
+            row = store.rows.get(key)
+            if row is None:
+                row = asdict(_mutated(formula, context, later, rows))
+                if not any(other.options.get("implements") for other in (formula, *later)):
+                    store.keep(key, row)  # the library's functions are not part of the key
             result[formula.id] = Mutation(
                 **{**row, "also_true": tuple(map(tuple, row["also_true"])), "survivors": tuple(row["survivors"])}
             )

@@ -55,11 +55,13 @@ class Reading:
     model: Model
     statements: tuple[Statement, ...]
     definitions: Mapping[str, Definition]
+    chosen: tuple[int, ...] | None = None
 
     @property
     def comparisons(self) -> list[Comparison]:
-        """All its claims, in order."""
-        return [claim for statement in self.statements for claim in claims(statement)]
+        """Its claims in order: all of them, or those that were chosen."""
+        found = [claim for statement in self.statements for claim in claims(statement)]
+        return found if self.chosen is None else [found[number] for number in self.chosen]
 
 
 def claims(statement: Statement) -> Iterator[Comparison]:

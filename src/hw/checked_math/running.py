@@ -1,7 +1,9 @@
 """Claims on the instances of a model: values, judgments, and the arithmetic they need."""
 
 import decimal
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -15,11 +17,14 @@ from hw.checked_math.models.model import Instance, Model
 from hw.checked_math.reading import Context, Reading, claims
 from hw.checked_math.syntax import Statement
 
-__all__ = ["Draws", "Runner", "guarded"]
+__all__ = ["Draws", "Runner", "by_kind", "guarded"]
 
 ENOUGH = 200  # random instances of a finite model
 ENOUGH_QUADRATURE = 5
 ROUNDS = 8  # of a model's instances, while too few satisfy the assumptions
+FEWEST = 40  # instances of a finite model that satisfy the assumptions; fewer say nothing
+KINK = 0.02  # relative error of the trapezoid rule where the integrand has a kink
+KINDS = {"sum", "kink", "jump", "mean", "det", "integral", "derivative", "numbers"}  # on which the instances depend
 QUADRATURE = 1e-9  # relative error of an integral between bounds, for a smooth integrand
 
 
@@ -74,6 +79,7 @@ class Runner:
         if arithmetic.name not in self.compiled:
             compiler = compiler_for(self.model, arithmetic, self.reading.definitions)
             self.compiled[arithmetic.name] = compiler, [compiler.expression(side) for side in self.sides]
+            refuse_orders_of_points(compiler, self.reading)
         return self.compiled[arithmetic.name]
 
     def environment(self, instance: Instance, draw: int, arithmetic: Arithmetic) -> Environment:
@@ -98,7 +104,10 @@ class Runner:
 
     def judged(self, instance: Instance, draw: int) -> "list[Judgment] | None":
         """One judgment a claim; None where the assumptions do not hold."""
-        tolerance = instance.tolerance if instance.tolerance is not None else self.tolerance
+        tolerance = self.tolerance if instance.tolerance is None else instance.tolerance
+        is_integrated = tolerance is not None and tolerance >= QUADRATURE
+        if is_integrated and {"kink", "mean"} <= self.uses:
+            tolerance = KINK
         arithmetic = self.arithmetic if tolerance is None else FLOAT
         env = self.environment(instance, draw, arithmetic)
         if not self.obeys(instance, env):
@@ -106,6 +115,8 @@ class Runner:
         compiler, sides = self.at(arithmetic)
         compiler.scale[0] = 0.0
         values = [side(env) for side in sides]
+        if is_integrated and any(not isinstance(value, tuple) and abs(value) == math.inf for value in values):
+            raise FormulaError("quadrature cannot tell an infinite value from a large one: use a finite model")
         found = []
         for number, (left, sign, right) in enumerate(self.claims):
             judgment = judge(sign, values[left], values[right], compiler.scale[0], tolerance, arithmetic)
@@ -113,7 +124,7 @@ class Runner:
         return found
 
     def decided(self, instance: Instance, draw: int, number: int, first: "Judgment") -> "Judgment":
-        """The judgment of one claim with fifty digits; residual and slack stay those of float64."""
+        """The judgment of one claim with a hundred digits; residual and slack stay those of float64."""
         with decimal.localcontext(CONTEXT):
             _, sides = self.at(DIGITS)
             left, sign, right = self.claims[number]
@@ -149,8 +160,30 @@ class Runner:
                 return
             if not generated:
                 raise FormulaError(f"the model {self.model.name} has no instance for this formula")
-        if not accepted:
-            raise FormulaError(f"no instance of {self.model.name} satisfies the assumptions")
+        fewest = FEWEST if generated >= ENOUGH else ENOUGH_QUADRATURE
+        if accepted < fewest:
+            model = self.model.name
+            raise FormulaError(f"at least {fewest} instances of {model} must satisfy the assumptions, got {accepted}")
+
+
+def by_kind(reading: Reading) -> list[tuple[int, ...]]:
+    """Claims, by number, in groups that may share instances: one claim must not restrict those of another."""
+    groups: dict[frozenset[str], list[int]] = {}
+    for number, claim in enumerate(reading.comparisons):
+        compiler = compiler_for(reading.model, FLOAT, reading.definitions)
+        for side in (claim.left, claim.right):
+            compiler.expression(side)
+        refuse_orders_of_points(compiler, replace(reading, chosen=(number,)))
+        groups.setdefault(frozenset(compiler.uses & KINDS), []).append(number)
+    return [tuple(group) for group in groups.values()]
+
+
+def refuse_orders_of_points(compiler: Compiler, reading: Reading) -> None:
+    """Both sides of an inequality must be numbers."""
+    for claim in reading.comparisons:
+        if claim.sign in ("<", ">", r"\le", r"\ge"):
+            compiler.number(claim.left)
+            compiler.number(claim.right)
 
 
 def guarded(function: Any, *arguments: Any) -> Any:

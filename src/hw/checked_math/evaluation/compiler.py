@@ -16,7 +16,18 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.models.model import Model
 from hw.checked_math.syntax import Definition, Node
 
-__all__ = ["INSTANCE", "STEPS", "Compiled", "Compiler", "Environment", "Evaluator", "Handler", "holds", "together"]
+__all__ = [
+    "INSTANCE",
+    "STEPS",
+    "Compiled",
+    "Compiler",
+    "Environment",
+    "Evaluator",
+    "Handler",
+    "as_number",
+    "holds",
+    "together",
+]
 
 Environment = dict[str, Any]
 Evaluator = Callable[[Environment], Any]
@@ -50,6 +61,14 @@ def together(evaluators: Sequence[Evaluator]) -> Callable[[Environment], tuple[A
         first, second = evaluators
         return lambda env: (first(env), second(env))
     return lambda env: tuple([evaluate(env) for evaluate in evaluators])
+
+
+def as_number(compiler: "Compiler", node: Node, sort: str) -> None:
+    """Note that a value is used as a number, and refuse one of a sort whose values are none."""
+    if sort in compiler.vocabulary.points:
+        raise FormulaError(f"the values of {sort} are no numbers in the model {compiler.model.name}", node.start)
+    if sort in ("x", "u", "z"):
+        compiler.uses.add("numbers")
 
 
 class Compiler:
@@ -100,6 +119,7 @@ class Compiler:
     def number(self, node: Node) -> Evaluator:
         """The function that computes a number; any other sort is refused."""
         evaluate, sort = self.compile(node)
+        as_number(self, node, sort)
         if sort in ("set", "function", "vector"):
             raise FormulaError(f"expected a number, got a {sort}", node.start)
         return evaluate

@@ -5,7 +5,7 @@ from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic, multiply
 from hw.checked_math.evaluation.compiler import Compiled, Compiler, Environment, together
-from hw.checked_math.evaluation.laws import cells, common_variables
+from hw.checked_math.evaluation.laws import cells, check_mass, common_variables
 from hw.checked_math.syntax import Divergence
 
 __all__ = ["divergence"]
@@ -20,12 +20,18 @@ def divergence(compiler: Compiler, node: Divergence) -> Compiled:
         compiler.uses.add("kink")
     with compiler.bound(names):
         densities = together([compiler.number(law) for law in laws])
+    is_symmetric = node.kind in ("JSD", "TV")  # a divergence from any measure is defined, one of a measure is not
     term, each, total = _term(node.kind, compiler.arithmetic), cells(compiler, names), compiler.total
 
     def terms(env: Environment) -> Iterable[Any]:
         inner = dict(env)
+        masses = [0] * len(laws)
         for weight in each(inner):
-            yield multiply(weight, term(*densities(inner)))
+            values = densities(inner)
+            masses = [mass + multiply(weight, value) for mass, value in zip(masses, values, strict=True)]
+            yield multiply(weight, term(*values))
+        for mass, law in zip(masses, laws if is_symmetric else laws[:1], strict=False):
+            check_mass(mass, law)
 
     if node.kind not in ("JSD", "TV"):
         return lambda env: total(terms(env)), "number"

@@ -12,7 +12,7 @@ from typing import Any
 from hw.checked_math.arithmetic import multiply
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import INSTANCE, STEPS, Compiled, Compiler, Environment, Evaluator
-from hw.checked_math.evaluation.laws import cells, common_variables, variables_of, with_variables
+from hw.checked_math.evaluation.laws import cells, check_mass, common_variables, variables_of, with_variables
 from hw.checked_math.evaluation.sets import whole, whole_numbers
 from hw.checked_math.grammar.names import bare_letter
 from hw.checked_math.syntax import Binder, Density, Expectation, Name, Node
@@ -86,10 +86,13 @@ def _draws_of_law(compiler: Compiler, law: Node) -> list[Draw]:
     weights = cells(compiler, names)
 
     def masses(env: Environment) -> Iterable[Any]:
+        total: Any = 0
         for weight in weights(env):
             mass = multiply(weight, density(env))
+            total = total + mass
             if mass != 0:
                 yield mass
+        check_mass(total, law)
 
     return [(names, masses)]
 
@@ -135,6 +138,7 @@ def _atoms(compiler: Compiler, law: Node, sort: str) -> Atoms:
             mass = multiply(weight, density(inner))
             if mass != 0:
                 found.append((point, mass))
+        check_mass(sum(mass for _, mass in found), law)
         return found
 
     return atoms

@@ -11,7 +11,9 @@ from hw.checked_math.evaluation.names import defined, sort_of_parameter
 from hw.checked_math.grammar.names import bare_letter, law_name
 from hw.checked_math.syntax import Call, Density, Name, Node, Operation, walk
 
-__all__ = ["cells", "common_variables", "density", "is_law", "variables_of", "with_variables"]
+__all__ = ["cells", "check_mass", "common_variables", "density", "is_law", "variables_of", "with_variables"]
+
+ERROR_OF_MASS = 1e-5
 
 
 def density(compiler: Compiler, node: Density) -> Compiled:
@@ -72,6 +74,12 @@ def cells(compiler: Compiler, names: Mapping[str, str]) -> Callable[[Environment
     return each
 
 
+def check_mass(total: Any, law: Node) -> None:
+    """The masses of a law add up to 1, up to rounding and the error of quadrature; undefined ones are let pass."""
+    if abs(total - 1) > ERROR_OF_MASS:
+        raise FormulaError(f"the masses of a law must add up to 1, got {float(total):.6g}", law.start)
+
+
 # ---- laws without their variables ----
 
 
@@ -118,12 +126,22 @@ def _sort_of_dot(compiler: Compiler, node: Density, sorts: Iterable[str]) -> str
 
 def _bare(compiler: Compiler, node: Density) -> tuple[tuple[str, ...], tuple[str, ...]]:
     definition = compiler.definitions.get(f"{node.law}(1|0)")
+    if definition and _is_known(compiler, node):
+        raise FormulaError(f"the law {node.law} must be written with its variables, since it has several", node.start)
     if definition:
         return (sort_of_parameter(compiler, definition.arguments[0][0]),), ()
     try:
         return compiler.model.bare(node.law)
     except ValueError as error:
         raise FormulaError(str(error), node.start) from None
+
+
+def _is_known(compiler: Compiler, node: Density) -> bool:
+    try:
+        compiler.model.bare(node.law)
+    except ValueError:
+        return False
+    return True
 
 
 def variables_of(compiler: Compiler, node: Node) -> dict[str, str]:

@@ -4,10 +4,19 @@ from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
 from hw.checked_math.errors import FormulaError
-from hw.checked_math.evaluation.compiler import INSTANCE, Compiled, Compiler, Environment, Evaluator, Handler, together
+from hw.checked_math.evaluation.compiler import (
+    INSTANCE,
+    Compiled,
+    Compiler,
+    Environment,
+    Evaluator,
+    Handler,
+    as_number,
+    together,
+)
 from hw.checked_math.evaluation.sets import set_operation, shifted, size
 from hw.checked_math.grammar.names import bare_letter
-from hw.checked_math.syntax import Derivative, Node, Operation, Substitution
+from hw.checked_math.syntax import Call, Density, Derivative, Expectation, Indexed, Node, Operation, Substitution, walk
 
 __all__ = ["derivative", "operation", "substitution"]
 
@@ -23,6 +32,8 @@ def operation(compiler: Compiler, node: Operation) -> Compiled:
     evaluators, sorts = [evaluate for evaluate, _ in compiled], {sort for _, sort in compiled}
     if "function" in sorts:
         raise FormulaError("a function must be applied to its arguments here", node.start)
+    for operand, (_, sort) in zip(node.operands, compiled, strict=True):
+        as_number(compiler, operand, sort)
     if operator in ("+", "neg") and sorts & {"offset", "set", "vector"}:
         return shifted(operator, evaluators, sorts)
     if sorts & {"set"} or (sorts & {"offset", "vector"} and operator not in ("*", "/")):
@@ -31,7 +42,24 @@ def operation(compiler: Compiler, node: Operation) -> Compiled:
         raise FormulaError(r"write the inner product as z_i^\top z_j", node.start)
     if operator == "/" and "vector" in sorts:
         return _scaled(compiler.arithmetic, *evaluators), "vector"
+    if operator == "/" and not _may_be_missing_mass(node.operands[1]):
+        return _divided(compiler.arithmetic, *evaluators), "number"
     return _of_numbers(compiler, operator, evaluators), "number"
+
+
+def _may_be_missing_mass(node: Node) -> bool:
+    """Whether a zero may be that of a mass, approached from above, so that dividing by it gives infinity."""
+    return any(isinstance(part, Density | Call | Indexed | Expectation) for part in walk(node))
+
+
+def _divided(arithmetic: Arithmetic, above: Evaluator, below: Evaluator) -> Evaluator:
+    divide, nan = arithmetic.divide, arithmetic.nan
+
+    def quotient(env: Environment) -> Any:
+        number = below(env)
+        return nan if number == 0 else divide(above(env), number)
+
+    return quotient
 
 
 def _of_numbers(compiler: Compiler, operator: str, evaluators: list[Evaluator]) -> Evaluator:
@@ -92,8 +120,10 @@ def _elementary(compiler: Compiler, operator: str, evaluators: list[Evaluator]) 
     function = compiler.arithmetic.functions[operator]
     if operator in TRANSCENDENTAL:
         compiler.uses.add("transcendental")
-    if operator in ("max", "min", "floor", "ceil"):
+    if operator in ("max", "min"):
         compiler.uses.add("kink")
+    if operator in ("floor", "ceil"):
+        compiler.uses.add("jump")
     if len(evaluators) == 1:
         (only,) = evaluators
         return lambda env: function(only(env))

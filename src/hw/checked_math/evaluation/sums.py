@@ -98,7 +98,7 @@ def set_builder(compiler: Compiler, node: SetBuilder) -> Compiled:
 def indicator(compiler: Compiler, node: Indicator) -> Compiled:
     """1 where all conditions hold, 0 elsewhere."""
     condition = conditions_of(compiler, node.conditions)
-    compiler.uses.add("kink")
+    compiler.uses.add("jump")
     return lambda env: 1 if condition is None or condition(env) else 0, "number"
 
 
@@ -108,6 +108,7 @@ def cases(compiler: Compiler, node: Cases) -> Compiled:
         (compiler.number(value), conditions_of(compiler, conditions or ())) for value, conditions in node.branches
     ]
     nan = compiler.arithmetic.nan
+    compiler.uses.add("jump")
 
     def choose(env: Environment) -> Any:
         for value, condition in branches:

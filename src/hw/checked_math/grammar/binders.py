@@ -2,11 +2,26 @@
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.grammar.names import bare_letter
 from hw.checked_math.syntax import Binder, Chain, Comparison, Name, Node, Range, Sequence
 
-__all__ = ["WHOLE_SPACES", "binders", "conditions", "subscript"]
+__all__ = ["binders", "check_space", "conditions", "is_whole_space", "subscript"]
 
-WHOLE_SPACES = (r"\mathbb{R}", r"\mathcal{X}", r"\mathcal{Z}", r"\mathcal{U}")  # all values of a variable
+WHOLE_SPACES = {  # all values of a variable, and its letter if only one has this space
+    r"\mathbb{R}": "", r"\mathcal{X}": "x", r"\mathcal{Z}": "z", r"\mathcal{U}": "u"
+}  # fmt: skip
+
+
+def is_whole_space(node: Node) -> bool:
+    """Whether a node names all values of a variable."""
+    return isinstance(node, Name) and node.name in WHOLE_SPACES
+
+
+def check_space(space: Name, variable: str) -> None:
+    """Refuse a space that is another variable's."""
+    letter = WHOLE_SPACES[space.name]
+    if letter and bare_letter(variable) != letter:
+        raise FormulaError(f"{space.name} is the space of {letter}, not of {variable}", space.start)
 
 
 def subscript(cursor: Cursor) -> tuple[tuple[Binder, ...], tuple[Comparison, ...]]:
@@ -73,7 +88,9 @@ def _over(cursor: Cursor, nodes: tuple[Node, ...], chain: Chain, start: int) -> 
     if last:
         bound = Range(bound.start, end, bound, last)
         return [Binder(start, end, _variable(node), over=bound) for node in nodes]
-    if isinstance(bound, Name) and bound.name in WHOLE_SPACES:
+    if isinstance(bound, Name) and is_whole_space(bound):
+        for node in nodes:
+            check_space(bound, _variable(node))
         return [_plain(node) for node in nodes]
     if chain.signs == ("=",):
         return [Binder(start, end, _variable(node), first=bound) for node in nodes]

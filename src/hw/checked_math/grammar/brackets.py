@@ -106,10 +106,11 @@ def set_expression(cursor: Cursor) -> Node:
 
 def _range(cursor: Cursor) -> Node:
     opener = cursor.next()
-    first = cursor.expression()
-    for text in (",", r"\dots", ","):
-        cursor.expect(text)
-    last = cursor.expression()
+    with cursor.within():
+        first = cursor.expression()
+        for text in (",", r"\dots", ","):
+            cursor.expect(text)
+        last = cursor.expression()
     cursor.close(opener)
     return cursor.ranged(opener.start, Range, first, last)
 

@@ -66,11 +66,15 @@ class Rules(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """What is open around the cursor: a bar that comes next then closes it, and a d begins a differential."""
+    """What is open around the cursor: a bar that comes next then closes it, and a d begins a differential.
+
+    In a product or an extremum without brackets, a slash is refused.
+    """
 
     bars: bool = False
     double_bars: bool = False
     integral: bool = False
+    product: bool = False
 
 
 NOTHING_OPEN = Inside()

@@ -13,7 +13,7 @@ from hw.checked_math.grammar.parameters import beside_parameters, parameter_labe
 from hw.checked_math.grammar.symbols import RELATIONS
 from hw.checked_math.syntax import Definition, Name
 
-__all__ = ["definition", "is_definition"]
+__all__ = ["definition", "is_definition", "is_divergence"]
 
 Parameters = tuple[tuple[str, str | None], ...]
 OPERATORS = set(r"\mathbb{E} \mathbf{E} \mathbf{1} \mathbb{1} \mathbb{I} \mathbb{H} \mathbb{V}".split())
@@ -33,6 +33,14 @@ def is_definition(cursor: Cursor) -> bool:
     return False
 
 
+def is_divergence(cursor: Cursor) -> bool:
+    """Whether a divergence or an entropy comes next."""
+    before = cursor.at
+    kind = divergence_kind(cursor)
+    cursor.at = before
+    return bool(kind)
+
+
 def definition(cursor: Cursor) -> Definition:
     """A name with its indices and parameters, and what it abbreviates."""
     start = cursor.token.start
@@ -43,8 +51,6 @@ def definition(cursor: Cursor) -> Definition:
     if cursor.token.text in OPERATORS or (cursor.token.kind == "word" and cursor.token.text in OPERATOR_WORDS):
         name = decorated_name(cursor)
         raise FormulaError(f"{name} belongs to the notation and cannot be redefined", start)
-    if divergence_kind(cursor):
-        raise FormulaError("a divergence belongs to the notation and cannot be redefined", start)
     name = decorated_name(cursor)
     indices: tuple[str, ...] = ()
     if cursor.skip("^", "{", "("):

@@ -78,6 +78,11 @@ def term(cursor: Cursor) -> Node:
     if cursor.token.text != "/" or cursor.token.kind != "symbol":
         return above
     slash = cursor.next()
+    if cursor.inside.product:
+        message = (
+            r"write brackets or \frac{...}{...}, since it is not clear whether / divides what \prod, \max or \min gives"
+        )
+        raise FormulaError(message, slash.start)
     below = factor(cursor)
     if cursor.starts_factor() or cursor.token.text in ("/", r"\cdot"):
         message = r"write \frac{...}{...} or brackets, since it is not clear what / divides"

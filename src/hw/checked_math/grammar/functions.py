@@ -8,7 +8,7 @@ from hw.checked_math.grammar.brackets import bracket
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.laws import expectation_operator
 from hw.checked_math.grammar.lexemes import Token
-from hw.checked_math.grammar.names import decorated_name
+from hw.checked_math.grammar.names import bare_letter, decorated_name
 from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Literal, Name, Node, Operation, Substitution
 
 __all__ = ["binomial", "determinant", "elementary", "fraction", "is_transpose", "joined", "root"]
@@ -105,6 +105,9 @@ def _derivative(cursor: Cursor, start: int) -> Node:
     cursor.expect("}")
     if isinstance(inside, Name) and cursor.names.is_function(inside.name):
         at = call_arguments(cursor) if cursor.token.text == "(" else (variable,)
+        if len(at) == 1 and isinstance(at[0], Name) and bare_letter(at[0].name) != bare_letter(variable.name):
+            message = f"the derivative by {variable.name} must not be taken at {at[0].name}"
+            raise FormulaError(message, at[0].start)
         if len(at) == 1:
             return cursor.ranged(start, Derivative, inside.name, at[0])
     if isinstance(inside, Call) and len(inside.arguments) == 1:

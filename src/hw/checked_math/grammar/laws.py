@@ -9,7 +9,7 @@ from hw.checked_math.grammar.brackets import between_bars, set_expression
 from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.names import subscript_label
-from hw.checked_math.syntax import Binder, Density, Divergence, Expectation, Indexed, Name, Node, Sequence
+from hw.checked_math.syntax import Binder, Density, Divergence, Expectation, Indexed, Name, Node, Sequence, walk
 
 __all__ = ["divergence", "divergence_kind", "expectation", "expectation_operator"]
 
@@ -70,6 +70,11 @@ def _drawn(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
         if cursor.token.text == r"\sim":
             cursor.next()
             law = cursor.expression()
+            if _is_joint(law, pending):
+                if found or cursor.token.text in (",", r"\\"):
+                    message = "variables that are drawn together must stand alone below the operator"
+                    raise FormulaError(message, pending[0].start)
+                return (), law
             found += [replace(_draw(node), law=_left_open(law, node)) for node in pending]
             pending = []
         elif cursor.accept(r"\subseteq"):
@@ -79,6 +84,19 @@ def _drawn(cursor: Cursor) -> tuple[tuple[Binder, ...], Node | None]:
     if pending and (found or len(pending) > 1):
         raise FormulaError(r"expected \sim and a law for every variable", pending[0].start)
     return _law_alone(pending[0]) if pending else (tuple(found), None)
+
+
+def _is_joint(law: Node, drawn: list[Node]) -> bool:
+    r"""Whether variables are drawn together, `x, z \sim p(x, z)`; else each is drawn on its own from the law."""
+    densities = [part for part in walk(law) if isinstance(part, Density) and part.left]
+    variables = {getattr(variable, "name", "") for density in densities for variable in density.left or ()}
+    if len(variables) < 2:
+        return False
+    names = [node.name for node in drawn if isinstance(node, Name)]
+    if len(names) == len(drawn) == len(variables) and set(names) == variables:
+        return True
+    message = "a law of several variables must be one of exactly the variables that are drawn from it"
+    raise FormulaError(message, drawn[0].start)
 
 
 def _up_to(pending: list[Node], cursor: Cursor) -> Node:

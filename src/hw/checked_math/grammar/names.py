@@ -148,13 +148,14 @@ def _indexed(cursor: Cursor, name: str, start: int) -> tuple[str, tuple[Node, ..
     if cursor.token.text != "{":
         return name, (argument(cursor),)
     cursor.next()
-    indices = [cursor.expression()]
-    if cursor.accept(":"):
-        last = cursor.expression()
-        cursor.expect("}")
-        return cursor.ranged(start, Sequence, name, indices[0], last)
-    while cursor.accept(","):
-        indices.append(cursor.expression())
+    with cursor.within():
+        indices = [cursor.expression()]
+        if cursor.accept(":"):
+            last = cursor.expression()
+            cursor.expect("}")
+            return cursor.ranged(start, Sequence, name, indices[0], last)
+        while cursor.accept(","):
+            indices.append(cursor.expression())
     cursor.expect("}")
     return name, tuple(indices)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument, listed
-from hw.checked_math.grammar.binders import WHOLE_SPACES, conditions, subscript
+from hw.checked_math.grammar.binders import check_space, conditions, is_whole_space, subscript
 from hw.checked_math.grammar.brackets import substituted
 from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.grammar.lexemes import Token
@@ -59,7 +59,10 @@ def _with_upper(binder: Binder, upper: Node | None) -> Binder:
 def _body(cursor: Cursor, operator: Token) -> Node:
     if not cursor.starts_factor():
         raise cursor.fail(f"what {operator.text} runs over")
-    return cursor.term()
+    if operator.text == r"\sum":
+        return cursor.term()
+    with cursor.within(cursor.inside._replace(product=operator.text != r"\int")):
+        return cursor.term()
 
 
 def extremum(cursor: Cursor) -> Node:
@@ -106,7 +109,11 @@ def _bounds(cursor: Cursor) -> dict[str, Node]:
 def _span(bounds: dict[str, Node], names: list[str], integral: Token) -> Range | None:
     r"""What an integral runs over; None for a whole space, which `\int_z` and `\int_{\mathbb{R}}` say too."""
     lower, upper = bounds.get("_"), bounds.get("^")
-    if upper is None and (lower is None or (isinstance(lower, Name) and lower.name in (*WHOLE_SPACES, *names))):
+    if upper is None and isinstance(lower, Name) and is_whole_space(lower):
+        for name in names:
+            check_space(lower, name)
+        return None
+    if upper is None and (lower is None or (isinstance(lower, Name) and lower.name in names)):
         return None
     if lower is None or upper is None:
         raise FormulaError("an integral must have two bounds, or none", integral.start)
@@ -145,9 +152,10 @@ def cases(cursor: Cursor) -> Node:
     """Values, each with its conditions."""
     start = cursor.next().start
     branches = []
-    while cursor.token.kind != "end":
-        branches.append(_branch(cursor))
-        cursor.check_length(branches)
+    with cursor.within():
+        while cursor.token.kind != "end":
+            branches.append(_branch(cursor))
+            cursor.check_length(branches)
     cursor.next()
     return cursor.ranged(start, Cases, tuple(branches))
 

@@ -9,6 +9,7 @@ from hw.checked_math.grammar.symbols import (
     ALPHABETS,
     ANNOTATED,
     BOLD,
+    CLAIMS,
     DEEPEST,
     HIDDEN,
     NAMES,
@@ -25,6 +26,7 @@ from hw.checked_math.grammar.symbols import (
 __all__ = ["Reader"]
 
 SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
+DENIAL = re.compile(r"(?<![A-Za-z])(?:not|never|no)(?![A-Za-z])", re.IGNORECASE)
 WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9.'*:/, ]*")
 
 
@@ -190,8 +192,10 @@ class Reader:
 
     def _annotated(self, token: Token) -> Token:
         """A sign without what is set above or below it."""
-        self.group(token.text)
+        self._note(token.text)
         start = self.at
+        self._refuse_denial(*self.group(token.text))
+        self.at = start
         inside = [part for part in self._inner(self._raw_group(token.text)) if part.kind != "text"]
         if len(inside) != 1:
             raise FormulaError(f"{token.text} must stand on one sign", token.start)
@@ -221,8 +225,22 @@ class Reader:
             moved = first
             while self._text(0) in ("_", "^"):
                 self.at += 1
-                self._raw_group(command)
+                self._note(command)
         self._put_back(start, moved)
+
+    def _note(self, command: str) -> None:
+        """Read over a note, which must not hold a claim, since it is not read."""
+        first = self.at
+        self._refuse_denial(*self.group(command))
+        for part in self.raw[first + 1 : self.at - 1]:
+            if SYNONYMS.get(part.text, part.text) in CLAIMS:
+                raise FormulaError(f"a note must not hold a claim, since it is not read: got {part.text}", part.start)
+
+    def _refuse_denial(self, start: int, end: int) -> None:
+        """Refuse words that turn a sign into its opposite."""
+        if denial := DENIAL.search(self.source, start, end):
+            message = f"a note must not hold a claim, since it is not read: got {denial[0]!r}"
+            raise FormulaError(message, denial.start())
 
     def _raw_group(self, command: str) -> list[Token]:
         """Tokens inside the braces that must follow."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.brackets import set_expression
 from hw.checked_math.grammar.cursor import Cursor, Rules
-from hw.checked_math.grammar.definitions import definition, is_definition
+from hw.checked_math.grammar.definitions import definition, is_definition, is_divergence
 from hw.checked_math.grammar.expressions import expression, factor, primary, term
 from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.names import bare_letter
@@ -61,7 +61,8 @@ class Names:
 
     def is_labeled(self, name: str) -> bool:
         """Whether the name is known with the label in its subscript."""
-        is_ours = name in self.vocabulary.sets or name in self.vocabulary.variables
+        vocabulary = self.vocabulary
+        is_ours = name in vocabulary.sets or name in vocabulary.variables or name in vocabulary.random
         return is_ours or self.is_function(name) or name in self.labeled
 
     def is_free(self, name: str) -> bool:
@@ -127,7 +128,10 @@ def _check_relations(found: list[Token]) -> None:
 
 
 def _statement(cursor: Cursor) -> Statement:
-    defined = definition(cursor) if is_definition(cursor) else None
+    is_defined = is_definition(cursor)
+    if is_defined and is_divergence(cursor):
+        return Statement(None, _of_notation(cursor))
+    defined = definition(cursor) if is_defined else None
     start = cursor.token.start
     chain = _chain(cursor, defined.body if defined else cursor.expression())
     if chain or defined:
@@ -135,6 +139,15 @@ def _statement(cursor: Cursor) -> Statement:
     if cursor.token.kind in ("row", "text", "stop"):
         raise FormulaError("a formula must state something: expected a relation sign", start)
     raise cursor.fail("a relation sign")
+
+
+def _of_notation(cursor: Cursor) -> Chain:
+    """A definition of what the notation has a meaning for: the claim that this is the meaning."""
+    left = cursor.primary()
+    sign = cursor.expect(":=")
+    body = cursor.expression()
+    chain = _chain(cursor, body) or Chain((body,), (), ())
+    return Chain((left, *chain.parts), ("=", *chain.signs), (sign.start, *chain.places))
 
 
 def _chain(cursor: Cursor, first: Node) -> Chain | None:

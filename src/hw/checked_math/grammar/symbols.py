@@ -5,6 +5,7 @@ __all__ = [
     "ALPHABETS",
     "ANNOTATED",
     "BOLD",
+    "CLAIMS",
     "DEEPEST",
     "HIDDEN",
     "MACROS",
@@ -28,6 +29,11 @@ MACROS = {  # the one list of macros: the parser replaces them, and the site han
 }
 DEEPEST = 60  # nested braces, brackets, environments and operators
 RELATIONS = set(r"= < > \ge \le \neq \in \notin \subseteq".split())
+CLAIMS = RELATIONS | set(  # what makes a note a claim
+    r":= \approx \simeq \sim \cong \equiv \asymp \propto \to \ll \gg \prec \succ \preceq \succeq \not \neg \ni "
+    r"\subsetneq \supset \supseteq \nless \ngtr \nleq \ngeq \nleqslant \ngeqslant \lneq \gneq \lesssim \gtrsim "
+    r"\implies \iff \Rightarrow \Leftrightarrow".split()
+)
 SPACES = {r"\ "} | set(
     r"\, \; \: \! \quad \qquad \thinspace \enspace \displaystyle \textstyle \nolimits \limits \hfill \allowbreak "
     r"\nobreak \nonumber \notag \strut \mathstrut".split()

@@ -9,6 +9,7 @@ from random import Random
 
 from hw.checked_math.models.finite_bijection import finite_bijections
 from hw.checked_math.models.model import Instance, Law, Vocabulary
+from hw.checked_math.models.quadrature import JUMP
 from hw.checked_math.models.smooth_bijection import smooth_bijections
 
 __all__ = ["BIJECTION", "Bijection"]
@@ -22,7 +23,7 @@ class Bijection:
     name = "bijection"
     sentence = (
         "Laws of U and X and a bijection F: permutations of two to four points with random masses, monotone maps of "
-        "the line, and planar flows."
+        "the line, some steep or flat, and planar flows."
     )
     vocabulary = Vocabulary(
         variables={"x": "x", "u": "u", "k": "count", "m": "count", "i": "index", "j": "index", "l": "index"},
@@ -62,16 +63,27 @@ class Bijection:
     def instances(self, rng: Random, uses: frozenset[str]) -> Iterator[Instance]:
         """Permutations by size, then lines, then planes.
 
-        A formula with a Jacobian determinant gets no permutations, one that sums over points gets nothing else. Maps
-        that are no bijections are among the finite ones where `uses` holds `assume:bijective`.
+        A formula with a Jacobian determinant gets no permutations, one that sums over points gets nothing else, and one
+        that computes with points gets lines. Maps that are no bijections are among the finite ones where `uses` holds
+        `assume:bijective`.
+
+        Raises:
+            ValueError: If an integrand has a jump, or a formula sums over points and computes with them.
         """
         seed = rng.getrandbits(64)
-        if "det" not in uses:
+        is_smooth = "sum" not in uses or bool(uses & {"det", "integral"})
+        if is_smooth and {"jump", "mean"} <= uses:
+            raise ValueError(JUMP)
+        if "numbers" in uses and not is_smooth:
+            raise ValueError(
+                "points that are summed over must not be computed with: those of a finite set are no numbers"
+            )
+        if not uses & {"det", "numbers"}:
             yield from finite_bijections(Random(seed), "assume:bijective" in uses)
-        is_smooth = not {"kink", "mean"} <= uses  # the trapezoid rule is accurate for smooth integrands only
-        if is_smooth and ("sum" not in uses or uses & {"det", "integral"}):
+        if is_smooth:
             lines, planes = smooth_bijections(seed)
-            yield from lines if "derivative" in uses else (*lines, *planes)  # in the plane it is a matrix
+            # in the plane a derivative is a matrix, and points have no order
+            yield from lines if uses & {"derivative", "numbers"} else (*lines, *planes)
 
 
 BIJECTION = Bijection()

@@ -129,7 +129,7 @@ class _Embeddings:
     """Pairs of views on the sphere."""
 
     name = "embeddings"
-    sentence = "Two views each of one to four examples, unit vectors in one to four dimensions, and a temperature."
+    sentence = "Two views each of one to five examples, unit vectors in one to four dimensions, and a temperature."
     vocabulary = Vocabulary(
         variables={
             "N": "count",
@@ -158,7 +158,7 @@ class _Embeddings:
             for temperature in TEMPERATURES:
                 yield _Instance(views, temperature)
         for number in range(RANDOM_INSTANCES):
-            pairs = 1 if number % 24 == 23 else rng.randint(2, 2 + 3 * number // RANDOM_INSTANCES)
+            pairs = 1 if number % 24 == 23 else rng.randint(2, 2 + 4 * number // RANDOM_INSTANCES)
             views = _views(rng, number % 6, pairs, rng.randint(1, 4))
             yield _Instance(views, round(rng.uniform(0.1, 2), 2))
 

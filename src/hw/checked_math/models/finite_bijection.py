@@ -11,7 +11,7 @@ from hw.checked_math.models.quadrature import free_values
 
 __all__ = ["FiniteBijection", "finite_bijections", "shown"]
 
-CORNERS = ((1, 0), (0, 1), (1, 1), (1, 2))  # masses of two points, simplest first
+CORNERS = ((1, 0), (0, 1), (1, 1), (1, 2), (1, 10**6))  # masses of two points, simplest first
 RANDOM_INSTANCES = 120  # of each size, 2 to 4 points
 
 

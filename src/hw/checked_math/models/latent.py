@@ -1,9 +1,10 @@
 r"""A latent variable with finitely many values: every expectation is a finite sum.
 
 An observation x and a latent variable z with any joint law p, and any law q(z | x). Conventions: a free x is an
-observation, so p(x) > 0; a free z can occur, so p(z) > 0; a free z_j is a draw of q(z | x). A conditional law given an
-event of probability zero is some law, as in the theory. A subset's size obeys m <= k. Laws with different labels,
-`p_\theta` and `p_{\theta'}`, are drawn independently. Without a definition on the page `q(z)` is any law of z.
+observation, so p(x) > 0 under every label written; a free z can occur, likewise; a free z_j is a draw of q(z | x). A
+conditional law given an event of probability zero is some law, as in the theory. A subset's size obeys m <= k. Laws
+with different labels, `p_\theta` and `p_{\theta'}`, are drawn independently, but now and then equal or far apart, and
+with foreign or missing mass unless positivity is assumed. Without a definition on the page `q(z)` is any law of z.
 """
 
 import itertools
@@ -24,7 +25,9 @@ SIGNATURES = {
     "q": {("z",): ()},
 }
 CONDITIONALS = {("p", "x", "z"), ("p", "z", "x"), ("q", "z", "x")}
-RANDOM = 160  # with the degenerate ones 210 in all
+RANDOM = 160  # with the degenerate ones more than 210 in all
+TINY = 10**9  # in an unlikely event's odds
+NUMBERS = ((-30, 1), (30, 1), (59, 2), (-1, 1000), (1, 1000), (999, 1000), (1, 10**6))  # free ones, now and then
 LAWS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {}  # what the keys of densities stand for
 
 
@@ -36,6 +39,8 @@ class LatentInstance:
     variational: Rows
     seed: int = 0
     primary: tuple[tuple[str, str], ...] = (("p", ""), ("q", ""))
+    labels: tuple[str, ...] = ()  # of p, other than the primary one
+    positive: bool = False  # whether positivity is assumed
     arithmetic: Arithmetic = FLOAT
     tolerance: float | None = None
 
@@ -112,7 +117,12 @@ class LatentInstance:
         if dict(self.primary).get(letter) == label:
             return self.joint if letter == "p" else self.variational
         rng = Random(f"{self.seed} {letter} {label}")
-        return tuple(tuple(rng.randint(1, 5) for _ in row) for row in self.joint)
+        rows = _other(rng, self.joint if letter == "p" else self.variational, self.positive)
+        return (
+            _overlapping(rows, self.joint)
+            if letter == "p"
+            else tuple(row if any(row) else (1,) * len(row) for row in rows)
+        )
 
     def function(self, name: str) -> Any:
         """The model has no functions."""
@@ -127,20 +137,28 @@ class LatentInstance:
         found: dict[str, Any] = {}
         observed, possible = self._possible
         x = observed[int(rng.random() * len(observed))]
-        few = len(self.joint[0]) == 2  # then many copies of z are cheap to go through
-        k = (1, 1, 2, 2, 3, 5 if few else 2)[int(rng.random() * 6)]
+        columns = len(self.joint[0])
+        sizes = (1, 1, 2, 2, 2 if columns > 4 else 3, 5 if columns == 2 else 2)  # few copies of many z, to save time
+        k, other = (sizes[int(rng.random() * 6)] for _ in "kK")
+        most = other if "K" in variables and "k" not in variables else k  # of m and of indices
         for name, sort in sorted(variables.items()):
             if sort == "x":
                 found[name] = x if name == "x" else rng.choice(observed)
             elif sort == "z":
                 found[name] = possible[int(rng.random() * len(possible))]
             elif sort == "count":
-                found[name] = k if name in ("k", "K") else rng.randint(1, k if name == "m" else 4)
+                found[name] = {"k": k, "K": other}.get(name) or rng.randint(1, most if name == "m" else 4)
             elif sort == "index":
-                found[name] = rng.randint(1, k)
+                found[name] = rng.randint(1, most)
             else:
-                quarters = rng.randint(-8, 12) if rng.random() < 0.8 else rng.randint(-80, 80)
-                found[name] = self.arithmetic.ratio(quarters, 4)
+                kind = rng.random()
+                found[name] = self.arithmetic.ratio(
+                    *(
+                        rng.choice(NUMBERS)
+                        if kind < 0.2
+                        else (rng.randint(-8, 12) if kind < 0.8 else rng.randint(-80, 80), 4)
+                    )
+                )
         for letter, sort in families.items():
             row = self.variational[self.points["x"].index(x)]
             drawn = [z for z, weight in zip(self.points["z"], row, strict=True) if weight]
@@ -149,11 +167,13 @@ class LatentInstance:
 
     @cached_property
     def _possible(self) -> tuple[list[str], list[str]]:
-        columns = zip(*self.joint, strict=True)
-        return (
-            [x for x, row in zip(self.points["x"], self.joint, strict=True) if any(row)],
-            [z for z, column in zip(self.points["z"], columns, strict=True) if any(column)],
-        )
+        laws = [self.joint, *(self._weights("p", label) for label in self.labels)]
+        found = []
+        for sort, tables in (("x", laws), ("z", [tuple(zip(*law, strict=True)) for law in laws])):
+            masses = zip(self.points[sort], *([any(row) for row in table] for table in tables), strict=True)
+            own = [(point, all(rest)) for point, primary, *rest in masses if primary]
+            found.append([point for point, common in own if common] or [point for point, _ in own])
+        return found[0], found[1]
 
     def holds(self, assumption: str) -> bool:
         """Whether the supports are as assumed, at every x that can be observed."""
@@ -196,7 +216,7 @@ class LatentInstance:
 
     def _valid(self, joint: Rows, variational: Rows) -> Iterator["LatentInstance"]:
         if joint and joint[0] and any(map(any, joint)) and all(map(any, variational)):
-            yield LatentInstance(joint, variational, self.seed, self.primary, self.arithmetic)
+            yield replace(self, joint=joint, variational=variational)
 
     def words(self, used: frozenset[str]) -> list[tuple[str, str]]:
         """The joint law and q, as fractions."""
@@ -207,6 +227,11 @@ class LatentInstance:
         if any(name.startswith("q") for name in used):
             own = "; ".join(", ".join(_fraction(weight, sum(row)) for weight in row) for row in self.variational)
             found.append((_pair("q", labels["q"], r"(z\mid x)"), _table(own, self.variational)))
+        for label in self.labels:
+            weights = self._weights("p", label)
+            total = sum(map(sum, weights))
+            text = "; ".join(", ".join(_fraction(weight, total) for weight in row) for row in weights)
+            found.append((_pair("p", label, "(x,z)"), _table(text, weights)))
         return found
 
 
@@ -223,6 +248,7 @@ class Latent:
         families={"z": "z", "x": "x"},
         laws=frozenset("pq"),
         definable=frozenset({"q(1|0)"}),
+        points=frozenset({"x", "z"}),
         assumptions={
             "positive": "p(x, z) > 0 and q(z | x) > 0 for all x and z",
             "q << posterior": "q(z | x) = 0 wherever p(z | x) = 0",
@@ -250,29 +276,61 @@ class Latent:
         return ("z",), ("x",)
 
     def instances(self, rng: Random, uses: frozenset[str]) -> Iterator[LatentInstance]:
-        """Degenerate laws on two points first, then random ones on up to three values of x and four of z."""
+        """Degenerate laws first, a few on six points, then random ones on up to three values of x and four of z."""
         unconditional = any(name.startswith("q") and name.endswith("(z|)") for name in uses)
         if unconditional and any(name.startswith("q") and name.endswith("(z|x)") for name in uses):
             raise ValueError("q(z) beside q(z|x) must be defined on the page")
         primary = tuple((letter, _primary(letter, uses)) for letter in "pq")
-        return iter(_instances(rng.getrandbits(32), unconditional, primary))
+        labels = tuple(label for label in _labels("p", uses) if label != primary[0][1])
+        return iter(_instances(rng.getrandbits(32), unconditional, primary, labels, "assume:positive" in uses))
 
 
 @lru_cache(maxsize=32)
-def _instances(seed: int, unconditional: bool, primary: tuple[tuple[str, str], ...]) -> tuple[LatentInstance, ...]:
+def _instances(
+    seed: int, unconditional: bool, primary: tuple[tuple[str, str], ...], labels: tuple[str, ...], positive: bool
+) -> tuple[LatentInstance, ...]:
     """All instances of a seed; kept, since the formulas of one seed share their tables."""
     rng = Random(seed)
     found = []
     for joint, variational in itertools.chain(_corners(), (_random(rng, place) for place in range(RANDOM))):
         rows = (variational[0],) * len(variational) if unconditional else variational
-        found.append(LatentInstance(joint, rows, rng.getrandbits(32), primary))
+        found.append(LatentInstance(joint, rows, rng.getrandbits(32), primary, labels, positive))
     return tuple(found)
 
 
 def _primary(letter: str, uses: frozenset[str]) -> str:
     """Label of the law that takes part in the degenerate cases: none if the bare letter is used, else the first."""
-    labels = sorted(name[2:].strip("{}") for name in uses if name.startswith(f"{letter}_") and "(" not in name)
+    labels = _labels(letter, uses)
     return "" if letter in uses or not labels else labels[0]
+
+
+def _labels(letter: str, uses: frozenset[str]) -> list[str]:
+    names = (name for name in uses if name.startswith(f"{letter}_") and "(" not in name)
+    return sorted({name[3:-1] if name[2] == "{" else name[2:] for name in names})
+
+
+def _other(rng: Random, own: Rows, positive: bool) -> Rows:
+    """Weights of a law beside another one: equal, nearly disjoint, disjoint, with zeros, or any."""
+    kind = rng.random()
+    if kind < 0.15 and (not positive or all(map(all, own))):
+        return own
+    if kind < 0.3:
+        return tuple(tuple(1 if weight else TINY for weight in row) for row in own)
+    if kind < 0.4 and not positive:
+        return tuple(tuple(0 if weight else rng.randint(1, 9) for weight in row) for row in own)
+    if kind < 0.5:
+        return tuple(tuple(rng.choice((1, 1, TINY)) for _ in row) for row in own)
+    zeros = not positive and kind < 0.8
+    return tuple(tuple(0 if zeros and rng.random() < 0.4 else rng.randint(1, 9) for _ in row) for row in own)
+
+
+def _overlapping(rows: Rows, own: Rows) -> Rows:
+    """The weights, with one more where no x, or no z, could occur under both laws."""
+    x, z = next((x, z) for x, row in enumerate(own) for z, weight in enumerate(row) if weight)
+    sides = (rows, own), tuple(tuple(zip(*side, strict=True)) for side in (rows, own))
+    if all(any(any(a) and any(b) for a, b in zip(*side, strict=True)) for side in sides):
+        return rows
+    return tuple(tuple(weight + ((i, j) == (x, z)) for j, weight in enumerate(row)) for i, row in enumerate(rows))
 
 
 def _corners() -> Iterator[tuple[Rows, Rows]]:
@@ -288,6 +346,12 @@ def _corners() -> Iterator[tuple[Rows, Rows]]:
             ((2, 1), (1, 3)),
         ):
             yield joint, variational
+    close = (1000, 1001), (1001, 1000)
+    yield close, close[::-1]
+    yield (close[0],), (close[1],)
+    flat = ((1,) * 6,) * 6
+    sharp = tuple(tuple(TINY if i == j else 1 for j in range(6)) for i in range(6))
+    yield from ((flat, sharp), (sharp, flat), (sharp, sharp[::-1]))
 
 
 def _random(rng: Random, place: int) -> tuple[Rows, Rows]:

@@ -7,13 +7,13 @@ a trapezoid rule that is wide and fine enough for all laws of an instance.
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
 from hw.checked_math.models.model import Law, Vocabulary
-from hw.checked_math.models.quadrature import free_values, trapezoid
+from hw.checked_math.models.quadrature import JUMP, free_values, trapezoid
 from hw.checked_math.models.smooth_laws import normal, straight
 
 __all__ = ["LINEAR_GAUSSIAN", "LinearGaussian", "LinearGaussianInstance", "NormalJoint", "NormalLine"]
@@ -27,8 +27,11 @@ SIGNATURES = {
 KNOWN = {"p": r"p(x), p(z), p(x,z), p(x\mid z), p(z\mid x)", "q": r"q(z\mid x), q(z)"}
 REACH = 7.2  # standard deviations that an interval covers
 STEP = 0.5  # step of the trapezoid rule, as a share of the smallest standard deviation of a law
+SPREAD = 3.0  # how many standard deviations from its mean a free value lies at most
 NEAR = 0.12  # how far, relatively, the deviations of differently labelled laws lie apart
 MARGIN = 1.2  # what the intervals are longer for because of that
+WIDER = 1.09  # and for the laws given a free x, which may lie far out
+SCALES = ((1 / 20, 1 / 20), (20.0, 20.0), (1.0, 1 / 20))  # of z and of x, in units of the other instances
 
 Key = tuple[Law, tuple[str, ...], tuple[str, ...]]
 
@@ -58,6 +61,10 @@ class NormalLine:
         shift = self.shift + 0.3 * self.deviation * rng.uniform(-1, 1)
         slope = self.slope * (1 + rng.uniform(-0.2, 0.2))
         return NormalLine(slope, shift, self.deviation * (1 + rng.uniform(-NEAR, NEAR)))
+
+    def scaled(self, by: float, at: float) -> "NormalLine":
+        """The law of the value in units that are larger by a factor, and the other variable by another one."""
+        return NormalLine(self.slope * by / at, self.shift * by, self.deviation * by)
 
     def rounded(self) -> "NormalLine":
         """The law with parameters of one digit after the point."""
@@ -95,12 +102,14 @@ class LinearGaussianInstance:
         recognition: The law q(z|x).
         alone: The law q(z), which does not look at x.
         seed: Seed of the laws with labels; with None, all labels mean the same law.
+        spread: How many standard deviations from its mean a free value lies at most.
     """
 
     joint: NormalJoint
     recognition: NormalLine
     alone: NormalLine
     seed: int | None = None
+    spread: float = SPREAD
     _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     tolerance = 1e-8
 
@@ -153,7 +162,7 @@ class LinearGaussianInstance:
         else:
             swept = NormalLine(0.0, q.slope * x.shift + q.shift, math.hypot(q.slope * x.deviation, q.deviation))
             laws, finest = [self.joint.z, swept, self.alone], min(q.deviation, self.joint.z_given_x.deviation)
-        reach = REACH if self.seed is None else REACH * MARGIN
+        reach = REACH * (WIDER if self.seed is None else MARGIN)
         low = min(law.shift - reach * law.deviation for law in laws)
         high = max(law.shift + reach * law.deviation for law in laws)
         return trapezoid(low, high, STEP * finest)
@@ -176,17 +185,15 @@ class LinearGaussianInstance:
 
     def draw(self, variables: Mapping[str, str], families: Mapping[str, str], rng: Random) -> dict[str, Any]:
         """Values of free variables: x where its marginal law has its mass, z where q(z|x) has it."""
-        marginal = self.joint.x
-        x = marginal.shift + 1.5 * marginal.deviation * rng.uniform(-1, 1)
+
+        def near(mean: float, deviation: float) -> float:
+            return mean + self.spread * deviation * rng.uniform(-1, 1)
+
+        marginal, q = self.joint.x, self.recognition
+        x = near(marginal.shift, marginal.deviation)
 
         def member(sort: str) -> float:
-            if sort == "x":
-                return marginal.shift + 1.5 * marginal.deviation * rng.uniform(-1, 1)
-            return (
-                self.recognition.slope * x
-                + self.recognition.shift
-                + 1.8 * self.recognition.deviation * rng.uniform(-1, 1)
-            )
+            return near(marginal.shift, marginal.deviation) if sort == "x" else near(q.slope * x + q.shift, q.deviation)
 
         return free_values(variables, families, rng, member) | ({"x": x} if "x" in variables else {})
 
@@ -197,8 +204,9 @@ class LinearGaussianInstance:
     def smaller(self) -> Iterator["LinearGaussianInstance"]:
         """The same with parameters of one digit after the point."""
         joint = NormalJoint(self.joint.z.rounded(), self.joint.x_given_z.rounded())
-        simple = LinearGaussianInstance(joint, self.recognition.rounded(), self.alone.rounded(), self.seed)
-        if simple != self:
+        simple = replace(self, joint=joint, recognition=self.recognition.rounded(), alone=self.alone.rounded())
+        laws = (joint.z, joint.x_given_z, simple.recognition, simple.alone)
+        if simple != self and all(law.deviation >= 0.3 for law in laws):  # of small ones one digit is not enough
             yield simple
 
     def words(self, used: frozenset[str]) -> list[tuple[str, str]]:
@@ -215,6 +223,30 @@ class LinearGaussianInstance:
                 rows |= {rf"{name}(z\mid x)": line.text("x")} if right else {f"{name}(z)": line.text("")}
         return list(rows.items())
 
+    def with_posterior(self) -> "LinearGaussianInstance":
+        """The same joint law with its posterior as q, under every label."""
+        return replace(self, recognition=self.joint.z_given_x, seed=None)
+
+    def scaled(self, z: float, x: float) -> "LinearGaussianInstance":
+        """The same laws with z and x in other units; free values lie near the means, where densities are large."""
+        joint = NormalJoint(self.joint.z.scaled(z, x), self.joint.x_given_z.scaled(x, z))
+        return LinearGaussianInstance(
+            joint, self.recognition.scaled(z, x), self.alone.scaled(z, x), self.seed, spread=1.0
+        )
+
+
+def _poor(ratio: float, strength: float, offset: float) -> LinearGaussianInstance:
+    """A q that is wider or narrower than the posterior by a factor, and off by so many of its deviations.
+
+    The factor is between √½ and √2, or else the χ²-divergence in one of the two orders would be infinite; and with a
+    narrow q, weights p/q at the last nodes are too large to be added to others in float64.
+    """
+    z = NormalLine(0.0, 0.0, 1.0)
+    joint = NormalJoint(z, NormalLine(strength, 0.3, 1.0))
+    exact = joint.z_given_x
+    poor = NormalLine(exact.slope, exact.shift + offset * exact.deviation, exact.deviation * ratio)
+    return LinearGaussianInstance(joint, poor, z)
+
 
 def _random(rng: Random) -> LinearGaussianInstance:
     z = NormalLine(0.0, rng.uniform(-0.5, 0.5), rng.uniform(0.8, 1.2))
@@ -223,9 +255,9 @@ def _random(rng: Random) -> LinearGaussianInstance:
     joint = NormalJoint(z, NormalLine(strength * deviation / z.deviation, rng.uniform(-0.5, 0.5), deviation))
     alone = NormalLine(0.0, z.shift + rng.uniform(-0.3, 0.3), z.deviation * rng.uniform(0.8, 1.1))
     exact = joint.z_given_x
-    slope, shift = exact.slope * rng.uniform(0.7, 1.3), exact.shift + 0.4 * exact.deviation * rng.uniform(-1, 1)
+    slope, shift = exact.slope * rng.uniform(0.8, 1.2), exact.shift + 0.4 * exact.deviation * rng.uniform(-1, 1)
     return LinearGaussianInstance(
-        joint, NormalLine(slope, shift, exact.deviation * rng.uniform(0.9, 1.3)), alone, rng.getrandbits(32)
+        joint, NormalLine(slope, shift, exact.deviation * rng.uniform(0.97, 1.35)), alone, rng.getrandbits(32)
     )
 
 
@@ -275,9 +307,12 @@ class LinearGaussian:
             raise ValueError(f"a law must be p or q, with no label or that of a parameter such as \\theta, got {law}")
 
     def instances(self, rng: Random, uses: frozenset[str]) -> Iterator[LinearGaussianInstance]:
-        """The posterior as q, the prior as q, then ten random instances."""
-        if {"kink", "mean"} <= uses:
-            raise ValueError("an integrand must be smooth to be integrated accurately, got one with a kink or a jump")
+        """The posterior as q, the prior as q, a narrow and a wide q, random instances, and such in other units.
+
+        Where q is assumed to be the posterior, six random joint laws with their posterior are among them.
+        """
+        if {"jump", "mean"} <= uses:
+            raise ValueError(JUMP)
         if "sum" in uses:
             raise ValueError("a sum over a continuous variable must be written as an integral")
         rng = Random(rng.getrandbits(64))
@@ -285,8 +320,17 @@ class LinearGaussian:
         joint = NormalJoint(z, NormalLine(1.0, 0.0, 1.0))
         yield LinearGaussianInstance(joint, joint.z_given_x, z)
         yield LinearGaussianInstance(joint, z, z)
-        for _ in range(10):
+        yield _poor(0.93, 0.45, 1.5)
+        yield _poor(1.38, -0.45, -1.5)
+        for _ in range(8):
             yield _random(rng)
+        for scales in SCALES:
+            yield _random(rng).scaled(*scales)
+        if "assume:q = posterior" in uses:
+            for _ in range(6 - len(SCALES)):
+                yield _random(rng).with_posterior()
+            for scales in SCALES:
+                yield _random(rng).scaled(*scales).with_posterior()
 
 
 LINEAR_GAUSSIAN = LinearGaussian()

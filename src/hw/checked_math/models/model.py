@@ -54,6 +54,7 @@ class Vocabulary:
             value that the definition should have.
         assumptions: Names of the conditions under which a claim may be made, with a sentence for each.
         definable: Laws of the model that a page may define all the same, such as `q(1|0)` for `q(z)`.
+        points: Sorts whose values are no numbers: they can be compared for equality only.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -62,8 +63,10 @@ class Vocabulary:
     functions: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     sets: Mapping[str, str] = field(default_factory=dict)
     random: Mapping[str, Law] = field(default_factory=dict)
+    points: frozenset[str] = frozenset()
     assumptions: Mapping[str, str] = field(default_factory=dict)
     definable: frozenset[str] = frozenset()
+    points: frozenset[str] = frozenset()
     implementations: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 

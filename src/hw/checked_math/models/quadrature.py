@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-__all__ = ["derivative", "free_values", "trapezoid"]
+__all__ = ["JUMP", "derivative", "free_values", "trapezoid"]
 
 DIFFERENCE = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))  # central, eight points
 MEMBERS = range(1, 7)  # indices of the members of a family
+JUMP = "an integrand must be continuous to be integrated accurately, got one with a jump"
 
 
 def derivative(function: Callable[[float], float], at: float, step: float) -> float:

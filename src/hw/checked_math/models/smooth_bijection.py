@@ -18,6 +18,7 @@ __all__ = ["SmoothBijection", "in_plane", "on_line", "smooth_bijections"]
 Point = tuple[float, float]
 FINEST = 0.025  # step of a difference, as a share of the scale on which a density varies
 STEP = 0.33  # step of the trapezoid rule along the line, likewise
+UNITS = ((1, 1, 1, 1 / 20, 1.0), (-1, 1, 1, 20.0, 1.0), (1, 1, 1, 1.0, 1 / 20))  # sign, parts, units of X and U
 ACROSS = 0.65  # step across the direction of a planar flow, as a share of a standard deviation
 
 
@@ -122,9 +123,9 @@ def on_line(flow: Monotone, law_x: Mixture, law_u: Mixture, test: tuple[float, f
 
     def simpler() -> Iterator[SmoothBijection]:
         for candidate in (replace(flow, bend=0.0), flow.rounded()):
-            if candidate != flow:
+            if candidate != flow and candidate.steepness[0] > 0:
                 yield on_line(candidate, law_x, law_u, test)
-        if (law_x.rounded(), law_u.rounded()) != (law_x, law_u):
+        if (law_x.rounded(), law_u.rounded()) != (law_x, law_u) and min(law_x.narrowest, law_u.narrowest) > 0.5:
             yield on_line(flow, law_x.rounded(), law_u.rounded(), test)
 
     return SmoothBijection(
@@ -235,13 +236,16 @@ def _random_law(rng: Random, mean: float, scale: float, parts: int) -> Mixture:
     )
 
 
-def _random_line(rng: Random, sign: int, parts_x: int, parts_u: int) -> SmoothBijection:
-    slope, rate = sign * rng.uniform(0.7, 1.4), rng.uniform(0.5, 1.2)
+def _random_line(
+    rng: Random, sign: int, parts_x: int, parts_u: int, unit_x: float = 1.0, unit_u: float = 1.0
+) -> SmoothBijection:
+    """A random map and laws, with X and U in the units given."""
+    slope, rate = sign * rng.uniform(0.7, 1.4) * unit_x / unit_u, rng.uniform(0.5, 1.2) / unit_u
     bend = slope * rng.uniform(-0.4, 0.7) / rate
-    flow = Monotone(slope, rng.uniform(-0.5, 0.5), bend, rate, rng.uniform(-0.5, 0.5))
-    law_u = _random_law(rng, 0.0, 1.0, parts_u)
-    law_x = _random_law(rng, flow(law_u.at(0.0)), abs(slope), parts_x)
-    return on_line(flow, law_x, law_u, (rng.uniform(0.5, 1.5), rng.uniform(-1, 1)))
+    flow = Monotone(slope, rng.uniform(-0.5, 0.5) * unit_x, bend, rate, rng.uniform(-0.5, 0.5))
+    law_u = _random_law(rng, 0.0, unit_u, parts_u)
+    law_x = _random_law(rng, flow(law_u.at(0.0)), abs(slope) * unit_u, parts_x)
+    return on_line(flow, law_x, law_u, (rng.uniform(0.5, 1.5) / unit_x, rng.uniform(-1, 1)))
 
 
 def _random_tilted(rng: Random, scale: float) -> Tilted:
@@ -257,7 +261,7 @@ def _random_plane(rng: Random, bend: float) -> SmoothBijection:
 
 @lru_cache(16)  # the densities at the nodes are computed once for all formulas that are checked from one seed
 def smooth_bijections(seed: int) -> tuple[tuple[SmoothBijection, ...], tuple[SmoothBijection, ...]]:
-    """The eight instances on the line and the two in the plane."""
+    """The eleven instances on the line, three of them in units of other sizes, and the two in the plane."""
     rng = Random(seed)
     unit = Mixture(((1.0, 0.0, 1.0),))
     lines = (
@@ -270,4 +274,5 @@ def smooth_bijections(seed: int) -> tuple[tuple[SmoothBijection, ...], tuple[Smo
         _random_line(rng, 1, 1, 2),
         _random_line(rng, -1, 2, 2),
     )
-    return lines, (_random_plane(rng, 0.8), _random_plane(rng, -0.4))
+    planes = (_random_plane(rng, 0.8), _random_plane(rng, -0.4))
+    return (*lines, *(_random_line(rng, *units) for units in UNITS)), planes

@@ -1,7 +1,8 @@
-"""The model `two-densities`: two laws on a few points, a discriminator between them, and the best one, by search.
+r"""The model `two-densities`: two laws on a few points, a discriminator between them, and the best one, by search.
 
 Every point has mass under at least one law, so the space is the support of the mixture. The letters `p` and `P` name
-the same two laws as `f`. The best discriminator comes from comparing values of y ↦ f_1 log y + f_0 log(1 - y) at each
+the same two laws as `f`. Free numbers: y lies strictly between 0 and 1, \epsilon is positive and at most 1/8, and t is
+any number. The best discriminator comes from comparing values of y ↦ f_1 log y + f_0 log(1 - y) at each
 point, never from f_1 / (f_0 + f_1).
 """
 
@@ -21,7 +22,8 @@ __all__ = ["TWO_DENSITIES"]
 
 Ratio = tuple[int, int]
 
-SEARCH_ERROR = 1e-13  # of D^* and of 1 - D^*, relative; the worst seen is 2e-15
+SEARCH_ERROR = 1e-13  # of D^* and of 1 - D^*, relative; the worst seen is 2e-15, unless one of them is tiny
+ROUNDING = 1e-15  # of the larger one of these two: what the smaller one, which is left of 1, is uncertain by
 RANDOM_INSTANCES = 240
 LAWS = (  # whole masses of f_0 and of f_1, each over its total
     ((1,), (1,)),
@@ -36,9 +38,24 @@ LAWS = (  # whole masses of f_0 and of f_1, each over its total
     ((1, 1, 1, 1), (1, 2, 3, 4)),
 )
 HALF, ZERO, ONE = (1, 2), (0, 1), (1, 1)
+MILLION = 10**6
+EXTREME_LAWS = (  # far apart, nearly equal, on many points
+    ((1, MILLION), (1, 1)),
+    ((1, 1), (1, MILLION)),
+    ((MILLION, 1), (1, MILLION)),
+    ((19, 1), (1, 0)),
+    ((1000, 1001), (1001, 1000)),
+    ((1,) * 8, (1,) * 8),
+    ((1,) * 12, (1,) * 12),
+)
+FEW = 4  # points, beyond which few copies of them are gone through
 DISCRIMINATORS = ((HALF,) * 4, ((1, 3), (2, 3)) * 2, (ZERO, ONE) * 2, (ONE, ZERO) * 2)
+CERTAIN = ((1, MILLION), (MILLION - 1, MILLION))  # nearly
 INSIDE = tuple((n, d) for d in range(2, 8) for n in range(1, d) if math.gcd(n, d) == 1)
 VALUES = tuple((n, d) for d in range(1, 4) for n in range(-4, 5) if math.gcd(n, d) == 1)
+LARGE = 1000  # a value of g and h, unless exponentials are taken, which would round to 0
+CHANCES = (*INSIDE, (1, 1000), (999, 1000))
+NUMBERS = (*VALUES, (-30, 1), (30, 1), (59, 2), (1, 1000), (999, 1000))
 
 
 class _Table(dict[int, Any]):
@@ -60,7 +77,14 @@ class _Instance:
 
     @property
     def tolerance(self) -> float | None:
-        return SEARCH_ERROR if "D^*" in self.uses else None
+        return max(SEARCH_ERROR, ROUNDING / self._least_share) if "D^*" in self.uses else None
+
+    @cached_property
+    def _least_share(self) -> float:
+        """Smallest chance of a label at a point where both laws have mass."""
+        zero, one = self.masses["0"], self.masses["1"]
+        weights = [(a * sum(one), b * sum(zero)) for a, b in zip(zero, one, strict=True) if a and b]
+        return min((min(pair) / sum(pair) for pair in weights), default=1.0)
 
     def using(self, arithmetic: Arithmetic) -> "_Instance":
         return _Instance(self.masses, self.values, self.uses, arithmetic)
@@ -84,15 +108,17 @@ class _Instance:
         raise ValueError(f"name must be a function with a derivative, and two-densities has none, got {name!r}")
 
     def draw(self, variables: Mapping[str, str], families: Mapping[str, str], rng: Random) -> dict[str, Any]:
-        # k is at most 4, other counts and indices at most k; numbers lie inside (0, 1), and \epsilon is at most 1/8
-        k = rng.randint(1, 4)
+        # k is at most 4, other counts and indices at most k
+        k = rng.randint(1, 4 if len(self._points) <= FEW else 2)
 
         def one(name: str, sort: str) -> Any:
             if sort == "x":
                 return rng.randint(1, len(self._points))
             if sort == "number":
-                small = 1, 2 ** rng.randint(3, 8)
-                return self.arithmetic.ratio(*(small if name == r"\epsilon" else rng.choice(INSIDE)))
+                small = 1, rng.choice((2 ** rng.randint(3, 8), 10 ** rng.randint(1, 6)))
+                if name.startswith(r"\epsilon"):
+                    return self.arithmetic.ratio(*small)
+                return self.arithmetic.ratio(*rng.choice(NUMBERS if name.startswith("t") else CHANCES))
             return k if name == "k" else rng.randint(1, k)
 
         drawn = {name: one(name, sort) for name, sort in variables.items()}
@@ -198,10 +224,10 @@ def _random_laws(rng: Random, points: int, least: int, largest: int) -> dict[str
 
 
 class _TwoDensities:
-    """Laws `f_0` and `f_1` on one to four points."""
+    """Laws `f_0` and `f_1` on one to four points, and uniform ones on more."""
 
     name = "two-densities"
-    sentence = "Two laws on one to four points, each point with mass under at least one of them."
+    sentence = "Two laws on one to four points, or twelve, each point with mass under at least one of them."
     vocabulary = Vocabulary(
         variables={
             "x": "x",
@@ -212,6 +238,7 @@ class _TwoDensities:
         families={"x": "x"},
         laws=frozenset("fpP"),
         functions=dict.fromkeys(("D", "D^*", "V", "g", "h"), (1, "number")),
+        points=frozenset({"x"}),
         random={"X_0": Law("f", "0"), "X_1": Law("f", "1")},
         assumptions={
             "f_0 > 0": "The law f_0 has mass at every point.",
@@ -239,10 +266,17 @@ class _TwoDensities:
             values = {"g": tuple((x, 1) for x in range(1, points + 1)), "h": (ONE, (-1, 1), ONE, (-1, 1))[:points]}
             for discriminator in DISCRIMINATORS:
                 yield _Instance({"0": zero, "1": one}, {"D": discriminator[:points], **values}, uses)
+        large = 30 if "transcendental" in uses else LARGE
+        for zero, one in EXTREME_LAWS:
+            for chances, values in (((HALF, HALF), ((large, 1), (1, 1))), (CERTAIN, ((1, 1), (-large, 1)))):
+                parts = {"D": chances, "g": values, "h": values[::-1]}
+                rows = {name: tuple(row[x % 2] for x in range(len(zero))) for name, row in parts.items()}
+                yield _Instance({"0": zero, "1": one}, rows, uses)
+        numbers = (*VALUES, (large, 1), (-large, 1))
         for number in range(RANDOM_INSTANCES):
             points, largest = 2 + 3 * number // RANDOM_INSTANCES, 2 + number // 20
             inside = number % 6 > 0  # the others may have points without mass, and a discriminator that is certain
-            tables = {"D": INSIDE if inside else (ZERO, ONE, *INSIDE[:4]), "g": VALUES, "h": VALUES}
+            tables = {"D": (*INSIDE, *CERTAIN) if inside else (ZERO, ONE, *INSIDE[:4]), "g": numbers, "h": numbers}
             masses = _random_laws(rng, points, int(inside), largest)
             yield _Instance(masses, {name: tuple(rng.choices(tables[name], k=points)) for name in tables}, uses)
 
