@@ -34,6 +34,7 @@ Evaluator = Callable[[Environment], Any]
 Compiled = tuple[Evaluator, str]  # with the sort of its value
 Handler = Callable[["Compiler", Any], Compiled]  # for the nodes of one type
 INSTANCE = "@"  # the key of the instance in an environment; no name of a formula looks like this
+DEEPEST = 16  # bound variables around an expression, one within the other
 STEPS = 600_000  # of loops and calls in all evaluations of one formula
 
 
@@ -78,6 +79,7 @@ class Compiler:
         free: Free variables met so far, by name, with their sorts.
         families: Free families met so far, by letter, with the sorts of their members.
         uses: Names and operations met so far.
+        depth: How many times names are bound around what is compiled.
         scope: Bound names with their sorts; `"family z"` for a bound family.
         scale: The largest term that was added since it was last set to 0, as a list of one number.
         steps: Steps left, as a list of one number.
@@ -99,6 +101,7 @@ class Compiler:
         self.families: dict[str, str] = {}
         self.uses: set[str] = set()
         self.scope: dict[str, str] = {}
+        self.depth = 0
         self.scale = [0.0]
         self.steps = [STEPS]
         self.compiled: dict[Any, Compiled] = {}
@@ -127,10 +130,14 @@ class Compiler:
     @contextmanager
     def bound(self, names: Mapping[str, str]) -> Iterator[None]:
         """Names with their sorts, bound in what is compiled inside."""
-        before = self.scope
-        self.scope = {**before, **names}
-        yield
-        self.scope = before
+        before, depth = self.scope, self.depth
+        if depth == DEEPEST:
+            raise FormulaError(f"sums, expectations and definitions must be nested at most {DEEPEST} deep")
+        self.scope, self.depth = {**before, **names}, depth + 1
+        try:
+            yield
+        finally:
+            self.scope, self.depth = before, depth
 
     def spend(self, steps: int) -> None:
         """Take steps from those left, and refuse to go on where none are."""
