@@ -1,7 +1,7 @@
-"""Extended-real arithmetic, exact, in float64, or with a hundred digits.
+"""Extended-real arithmetic, exact, in float64, or with sixty digits.
 
 A formula without transcendental functions is evaluated in rational numbers. Any other is evaluated in float64 first,
-and what float64 cannot decide is decided with a hundred digits. Infinities are ordinary values. Undefined is NaN:
+and what float64 cannot decide is decided with sixty digits. Infinities are ordinary values. Undefined is NaN:
 infinity minus infinity, 0/0, the logarithm of a negative number. Zero times anything is zero, as in the theory of
 measure, so that a point without mass is silent: 0 log 0 = 0.
 """
@@ -19,7 +19,7 @@ __all__ = ["DIGITS", "EXACT", "FLOAT", "Arithmetic", "bounded", "multiply", "und
 Number = int | float | Fraction | Decimal
 LARGEST_POWER = 4096  # bits of an exact power; beyond it the power is taken in float64
 CONTEXT = decimal.Context(
-    prec=100, Emin=-(10**9), Emax=10**9, traps=[]
+    prec=60, Emin=-(10**9), Emax=10**9, traps=[]
 )  # nothing is trapped: NaN and infinity are values
 
 
@@ -182,7 +182,7 @@ EXACT = Arithmetic(
     pi=math.pi,
 )
 
-# ---- a hundred digits ----
+# ---- sixty digits ----
 
 
 def _decimal(value: Any) -> Decimal:
@@ -210,14 +210,14 @@ def _decimal_log(x: Any) -> Any:
 
 
 def _decimal_tanh(x: Any) -> Any:
-    if abs(x) > 400:  # 1 to more than a hundred digits
+    if abs(x) > 200:  # 1 to more than sixty digits
         return 1 if x > 0 else -1
     twice = CONTEXT.exp(CONTEXT.multiply(2, _decimal(x)))
     return CONTEXT.divide(CONTEXT.subtract(twice, 1), CONTEXT.add(twice, 1))
 
 
 DIGITS = Arithmetic(
-    name="a hundred digits",
+    name="sixty digits",
     ratio=lambda a, b: CONTEXT.divide(a, b),
     divide=_decimal_divide,
     power=_decimal_power,
@@ -230,7 +230,5 @@ DIGITS = Arithmetic(
     },
     infinity=Decimal("Infinity"),
     nan=Decimal("NaN"),
-    pi=Decimal(
-        "3.141592653589793238462643383279502884197169399375105820974944592307816406286208998628034825342117067982"
-    ),
+    pi=Decimal("3.14159265358979323846264338327950288419716939937510582097494459"),
 )

@@ -2,6 +2,7 @@
 
 import decimal
 import math
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT, Arithmetic, undefined
@@ -11,11 +12,11 @@ from hw.checked_math.evaluation.compiler import holds
 __all__ = ["Judgment", "judge", "text_of"]
 
 ROUNDING = 1e-13  # two float64 values this close, relative to the largest term, are equal
-DOUBT = 1e-6  # between this and rounding, a hundred digits decide
-LARGE = 1e3  # terms so many times larger than the value cancel, and a hundred digits decide
+DOUBT = 1e-6  # between this and rounding, sixty digits decide
+LARGE = 1e3  # terms so many times larger than the value cancel, and sixty digits decide
 INTEGRATED = 1e-9  # a tolerance from which on values come from quadrature
 SMALLEST = 1e-3  # such values are compared as if they were at least that large: what cancels leaves noise
-DIGITS_ROUNDING = decimal.Decimal("1e-90")
+DIGITS_ROUNDING = decimal.Decimal("1e-50")
 POINTS = frozenset | tuple | str | range
 
 
@@ -45,6 +46,8 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
     Raises:
         FormulaError: If the values cannot be compared.
     """
+    if arithmetic is EXACT and sign == "=" and isinstance(left, int | Fraction) and left == right:
+        return Judgment(True, left, right, 0.0, None, True)
     is_rounded = arithmetic is FLOAT and tolerance is None
     if is_rounded and sign == "=" and type(left) is float and type(right) is float:
         difference, size = abs(left - right), max(left, -left, right, -right)
@@ -65,8 +68,9 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
         return _judged(sign, left, right, equal, float(difference / max(size, 1)))
     if tolerance is None:
         relative = difference / max(size, 1.0)
-        is_clear = relative > DOUBT and scale <= LARGE * size  # what is not, a hundred digits decide
-        return _judged(sign, left, right, relative <= ROUNDING, float(relative), not is_clear)
+        equal = difference <= ROUNDING * size if sign == "=" else relative <= ROUNDING
+        is_clear = relative > DOUBT or (equal if sign == "=" else sign in (r"\ge", r"\le") and holds(sign, left, right))
+        return _judged(sign, left, right, equal, float(relative), not is_clear or scale > LARGE * max(size, 1.0))
     size = max(size, 1.0 if tolerance < INTEGRATED else SMALLEST)
     largest = max(size, min(scale, LARGE * size))
     return _judged(sign, left, right, difference <= tolerance * largest, float(difference / largest))

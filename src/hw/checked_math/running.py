@@ -79,7 +79,8 @@ class Runner:
         if arithmetic.name not in self.compiled:
             compiler = compiler_for(self.model, arithmetic, self.reading.definitions)
             self.compiled[arithmetic.name] = compiler, [compiler.expression(side) for side in self.sides]
-            refuse_orders_of_points(compiler, self.reading)
+            if arithmetic is FLOAT:
+                refuse_orders_of_points(compiler, self.reading)
         return self.compiled[arithmetic.name]
 
     def environment(self, instance: Instance, draw: int, arithmetic: Arithmetic) -> Environment:
@@ -124,7 +125,7 @@ class Runner:
         return found
 
     def decided(self, instance: Instance, draw: int, number: int, first: "Judgment") -> "Judgment":
-        """The judgment of one claim with a hundred digits; residual and slack stay those of float64."""
+        """The judgment of one claim with sixty digits; residual and slack stay those of float64."""
         with decimal.localcontext(CONTEXT):
             _, sides = self.at(DIGITS)
             left, sign, right = self.claims[number]
@@ -168,6 +169,8 @@ class Runner:
 
 def by_kind(reading: Reading) -> list[tuple[int, ...]]:
     """Claims, by number, in groups that may share instances: one claim must not restrict those of another."""
+    if reading.model.vocabulary.points:  # a finite model has the same instances for all claims
+        return [tuple(range(len(reading.comparisons)))]
     groups: dict[frozenset[str], list[int]] = {}
     for number, claim in enumerate(reading.comparisons):
         compiler = compiler_for(reading.model, FLOAT, reading.definitions)
