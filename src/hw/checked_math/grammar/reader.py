@@ -77,6 +77,8 @@ class Reader:
 
     def one(self) -> Token | None:
         """The next token; None where what was read is dropped, or put back in other words."""
+        if self.at >= len(self.raw):
+            raise FormulaError("expected a symbol, got the end", self.raw[-1].end if self.raw else 0)
         self.depth += 1
         if self.depth > DEEPEST:
             raise FormulaError(f"a formula must be nested at most {DEEPEST} deep", self.raw[self.at].start)
