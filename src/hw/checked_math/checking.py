@@ -140,7 +140,9 @@ def _fails(runner: Runner, instance: Instance, failing: int) -> int | None:
 
 def _counterexample(runner: Runner, instance: Instance, draw: int, failing: int) -> Counterexample:
     judgments = runner.judged(instance, draw)
-    judgment = judgments[failing]  # type: ignore[index]
+    if judgments is None:
+        raise FormulaError("a counterexample must satisfy the assumptions")
+    judgment = judgments[failing]
     compiler, _ = runner.at(FLOAT)
     env = runner.environment(instance, draw, FLOAT)
     words = [(latex, text) for latex, text in instance.words(frozenset(compiler.uses))]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 __all__ = ["Fence", "Formula", "fences", "formulas", "formulas_of_file"]
 
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 FENCE = re.compile(
     r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=indent)(?P=ticks) *$",
     re.DOTALL | re.MULTILINE,
@@ -151,10 +152,10 @@ def formulas_of_file(path: Path) -> list[Formula]:
 def _docstrings(text: str, path: Path) -> Iterator[tuple[str, str, int]]:
     module = _module_name(path)
 
-    def visit(node: ast.AST, name: str) -> Iterator[tuple[str, str, int]]:
-        docstring = ast.get_docstring(node)  # type: ignore[arg-type]
+    def visit(node: Documented, name: str) -> Iterator[tuple[str, str, int]]:
+        docstring = ast.get_docstring(node)
         if docstring:
-            yield name, docstring, node.body[0].lineno  # type: ignore[attr-defined]
+            yield name, docstring, node.body[0].lineno
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.ClassDef | ast.FunctionDef):
                 yield from visit(child, f"{name}.{child.name}")
