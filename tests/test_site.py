@@ -149,7 +149,7 @@ def test_serving_shows_edits_of_pages_and_of_the_library_and_keeps_the_last_good
         wait_for("Sort")
     finally:
         server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=20) == 130
+        assert server.wait(timeout=60) == 130
     assert "Traceback" not in (tmp_path / "log").read_text()
     assert {path.name for path in (tmp_path / ".cache").iterdir()} <= {"checked_math.json"}
 

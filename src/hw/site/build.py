@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,11 +58,12 @@ def serve(root: Path, port: int) -> None:
     os.environ.setdefault("SITE_URL", f"http://127.0.0.1:{port}/")
     with _scratch(root) as folder:
         target = folder / "served"
+        running: list[subprocess.Popen[bytes]] = []
 
         def rebuild() -> None:
             started = time.monotonic()
-            built = subprocess.run([sys.executable, "-m", "hw.site", "build", str(target)], cwd=root, check=False)
-            if built.returncode == 0:
+            running[:] = [subprocess.Popen([sys.executable, "-m", "hw.site", "build", str(target)], cwd=root)]
+            if running[0].wait() == 0:
                 print(f"Built in {time.monotonic() - started:.0f} s.", flush=True)
             elif target.exists():
                 print("Showing the last version that could be built.", file=sys.stderr, flush=True)
@@ -77,7 +79,17 @@ def serve(root: Path, port: int) -> None:
         try:
             server.serve()
         finally:
+            for process in running:
+                _interrupt(process)
             server.shutdown()
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+    """End a build that nobody waits for any more; a terminal's Ctrl-C has reached it already."""
+    try:
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # not terminated, so that it removes its scratch folder
 
 
 @contextmanager
