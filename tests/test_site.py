@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import markdown
@@ -118,7 +119,10 @@ def test_serving_shows_edits_of_pages_and_of_the_library_and_keeps_the_last_good
     command = [sys.executable, "-m", "hw.site", "serve", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        heed = partial(
+            signal.signal, signal.SIGINT, signal.default_int_handler
+        )  # a shell's `&` makes children ignore it
+        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log, preexec_fn=heed)
     try:
 
         def wait_for(text):
