@@ -256,9 +256,12 @@ def test_a_definition_is_mutated_through_what_uses_it(tmp_path):
 
 def test_docstrings_are_read_too(tmp_path):
     source = tmp_path / "module.py"
-    source.write_text('def f():\n    r"""Sum.\n\n    $$a = b$$\n    """\n')
+    source.write_text('def f():\n    r"""Sum.\n\n    $$a = b$$\n\n    >>> f()\n    """\n')
     (record,) = check_file(source)
     assert (record.status, record.binding.rpartition("::")[2], record.line) == ("test", "module.f", 4)
+    source.write_text(source.read_text().replace(">>> f()", "Without an example nothing is bound."))
+    (free,) = check_file(source)
+    assert free.status == "error"
 
 
 # ---- false claims that an earlier version believed ----

@@ -145,7 +145,7 @@ def formulas_of_file(path: Path) -> list[Formula]:
     return [
         formula
         for name, docstring, line in _docstrings(text, path)
-        for formula in formulas(docstring, path.as_posix(), line, name)
+        for formula in formulas(docstring, path.as_posix(), line, name if ">>>" in docstring else "")
     ]
 
 

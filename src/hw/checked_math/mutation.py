@@ -88,7 +88,7 @@ def mutants(latex: str, names: Names) -> Iterator[Mutant]:
 
 def _changed(latex: str, names: Names) -> Iterator[tuple[str, str, str]]:
     found = tokens(latex)[:-1]
-    protected = _definition_heads(latex, found)
+    protected = _definition_heads(found)
     for at, token in enumerate(found):
         if token.kind == "text" or token.start in protected:
             continue
@@ -104,7 +104,7 @@ def _spaced(new: str) -> str:
     return new + " " if new.startswith("\\") else new
 
 
-def _definition_heads(latex: str, found: list[Token]) -> set[int]:
+def _definition_heads(found: list[Token]) -> set[int]:
     """Places before a `:=`: the name and the parameters of a definition are not mutated."""
     heads: set[int] = set()
     start = 0

@@ -138,7 +138,7 @@ def _check_definition(definition: Definition, model: Model, known: Mapping[str, 
             is_function = name in model.vocabulary.functions
             bound[name] = "function" if is_function else model.vocabulary.variables.get(bare_letter(name), "number")
     with compiler.bound(bound):
-        if not bound and is_law(compiler, definition.body):
+        if not bound and is_law(definition.body):
             common_variables(compiler, (definition.body,))
         else:
             compiler.expression(definition.body)

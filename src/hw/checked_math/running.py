@@ -142,7 +142,7 @@ class Runner:
         except ValueError as error:
             raise FormulaError(str(error)) from None
 
-    def accepted(self, limit: int | None = None) -> "Iterator[tuple[Instance, int, list[Judgment]]]":
+    def accepted(self) -> "Iterator[tuple[Instance, int, list[Judgment]]]":
         """Instances that satisfy the assumptions, with the judgments there."""
         rng = Random(self.seed)
         accepted = 0

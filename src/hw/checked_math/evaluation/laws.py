@@ -159,7 +159,7 @@ def variables_of(compiler: Compiler, node: Node) -> dict[str, str]:
     return found
 
 
-def is_law(compiler: Compiler, node: Node) -> bool:
+def is_law(node: Node) -> bool:
     r"""Whether an expression is a law written without its variables, such as `\tfrac12(f_0 + f_1)`."""
     return any(isinstance(part, Density) and part.left is None for part in walk(node)) and isinstance(
         node, Density | Operation
