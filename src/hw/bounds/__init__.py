@@ -1,0 +1,1 @@
+"""Lower bounds on the log-evidence from importance weights, in nats."""
