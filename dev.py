@@ -37,13 +37,14 @@ STAMP = VENV / "stamp"  # written last and removed first: only a finished instal
 OFFER = """python3 dev.py TASK
 
   serve [port]           build the site and serve it on http://127.0.0.1:8000, again after each change
-  test [arguments ...]   run the tests; the arguments are pytest's
+  test [arguments ...]   run the tests, in a process for every core; with arguments, pytest with just these
   site                   build the site into site/; a warning is an error
   lock [arguments ...]   write requirements.lock; the arguments are uv's (--upgrade: the newest versions)
 
 The first task installs what all of them need into .venv, which takes minutes. So does the first one
 after a change of requirements.lock, of the project's requirements or of Python. The others start at once."""
 
+MOST_PROCESSES = 8  # of the tests; each imports torch, so that more would only wait for memory
 OLDEST_PYTHON = "3.11"  # what requirements.lock is resolved for; newer ones take the same versions
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PACKAGE = re.compile(r"(?:Collecting |Processing \S*/)([\w.]+(?:-[a-zA-Z][\w.]*)*)")
@@ -77,8 +78,16 @@ def serve(port: str = "8000", *more: str) -> None:
 
 
 def test(*arguments: str) -> None:
-    """Run the tests."""
-    run("-m", "pytest", *arguments)
+    """Run the tests: all of them, side by side, or what the arguments say."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every process of the tests would compile the library again
+    run("-m", "pytest", *(arguments or side_by_side()))
+
+
+def side_by_side() -> list[str]:
+    """Return what makes pytest use the cores that this process may run on; with one, a second process would wait."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = min(cores, MOST_PROCESSES)
+    return ["--numprocesses", str(count), "--dist", "worksteal"] if count > 1 else []
 
 
 def site(*more: str) -> None:

@@ -1,5 +1,7 @@
 """Formulas that are not evaluated are bound to tests, and each of these turns red when its quantity is changed."""
 
+import itertools
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -9,11 +11,14 @@ import torch
 from torch.nn.functional import conv2d
 
 import test_masked_conv
-from hw.checked_math.arithmetic import EXACT
+from hw.bounds.models import DiscreteModel
+from hw.checked_math.arithmetic import EXACT, FLOAT
 from hw.checked_math.document import formulas_of_file
+from hw.checked_math.evaluation.compiler import INSTANCE
 from hw.checked_math.evaluation.expressions import compiler_for
 from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.models import MODELS
+from hw.checked_math.models.latent import LatentInstance
 from hw.masked_conv import GatedMaskedConv2d, MaskedConv2d
 
 ROOT = Path(__file__).parent.parent
@@ -111,3 +116,106 @@ def test_the_gated_equations_turn_red_without_the_residual(monkeypatch):
     monkeypatch.setattr(GatedMaskedConv2d, "forward", without)
     with pytest.raises(AssertionError):
         test_masked_conv.test_gated_layer_computes_the_equations("B", 3)
+
+
+ELSEWHERE = 10  # weight of the joint law at another x than the one observed
+LATENT_LAWS = {  # weights of the joint law and of q at the x observed
+    "two values": ((1, 9), (1, 1)),
+    "three values": ((3, 1, 4), (2, 2, 1)),
+    "q misses one": ((2, 6, 2), (1, 1, 0)),
+}
+
+
+def latent_value(latex: str, joint: tuple[int, ...], variational: tuple[int, ...], **names: float) -> float:
+    """A displayed expression on a model with one x, with values for its free names."""
+    model, instance = (
+        MODELS["latent"],
+        LatentInstance((joint, (ELSEWHERE,) + (0,) * (len(joint) - 1)), (variational,) * 2),
+    )
+    (statement,) = parse(f"{latex} = 0", Names(model.vocabulary))
+    compute = compiler_for(model, FLOAT, {}).expression(statement.chain.parts[0])
+    return compute({INSTANCE: instance.using(FLOAT), "x": "x1", **names})
+
+
+def check_limit_of_the_bound(latex: str, laws: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+    """The term nears the right side: at k draws it is within 10/k, for k up to a million."""
+    term, right = re.fullmatch(r"\\lim_\{k\\to\\infty\} (.*?) = (.*)", latex.strip(), re.DOTALL).groups()
+    assert term.count(r"\mathcal{L}_k(x)") == 1
+    for joint, variational in laws.values():
+        model = DiscreteModel(
+            [weight / (sum(joint) + ELSEWHERE) for weight in joint],
+            [weight / sum(variational) for weight in variational],
+        )
+        limit = latent_value(right, joint, variational)
+        for k in (10**2, 10**4, 10**6):
+            bound = model.iwlb(k).item()
+            assert (
+                abs(latent_value(term.replace(r"\mathcal{L}_k(x)", "a"), joint, variational, k=k, a=bound) - limit)
+                <= 10 / k
+            )
+
+
+def test_the_bound_tends_to_the_mean_weight():
+    check_limit_of_the_bound(displayed("docs/vae.md", "limit"), LATENT_LAWS)
+
+
+def test_the_gap_shrinks_like_half_of_chi_squared_over_k():
+    laws = {name: law for name, law in LATENT_LAWS.items() if all(law[1])}
+    check_limit_of_the_bound(displayed("docs/vae.md", "rate"), laws)
+
+
+@pytest.mark.parametrize(
+    ("id", "old", "new"),
+    [
+        ("limit", r"q(z\mid x)}\right]", r"p(x)}\right]"),
+        ("limit", r"\log\left(\mathbb{E}_{q(z\mid x)}\left[\frac{p(x,z)}{q(z\mid x)}\right]\right)", r"\log p(x)"),
+        ("limit", r"_{q(z\mid x)}", r"_{p(z)}"),
+        ("rate", r"\frac12\,", ""),
+        ("rate", r"k\,", r"k^2\,"),
+        ("rate", r"p(z\mid x)\,\|\,q(z\mid x)", r"q(z\mid x)\,\|\,p(z\mid x)"),
+        ("rate", r"\log p(x) -", r"-\log p(x) -"),
+        ("rate", r"\chi^2", r"D_{\mathrm{KL}}"),
+    ],
+)
+def test_the_limits_of_the_bound_turn_red_when_a_part_is_changed(id, old, new):
+    latex = displayed("docs/vae.md", id)
+    assert old in latex
+    laws = {name: law for name, law in LATENT_LAWS.items() if id == "limit" or all(law[1])}
+    with pytest.raises(AssertionError):
+        check_limit_of_the_bound(latex.replace(old, new, 1), laws)
+
+
+def check_frullani(latex: str) -> None:
+    """The integral, by equal steps in log t, is the expectation over all tuples of draws."""
+    integrand = re.fullmatch(
+        r"\\mathcal\{L\}_k\(x\) = \\int_0\^\\infty (.*)\\,\\mathrm\{d\}t", latex.strip(), re.DOTALL
+    )[1]
+    assert integrand.count(r"\varphi\left(\frac tk\right)") == 1
+    integrand = integrand.replace(r"\varphi\left(\frac tk\right)", "a")
+    for k, joint, variational in ((1, (1, 9), (1, 1)), (3, (1, 9), (1, 1)), (2, (3, 1, 4), (2, 2, 1))):
+        masses = [weight / sum(variational) for weight in variational]
+        weights = [p / (sum(joint) + ELSEWHERE) / q for p, q in zip(joint, masses, strict=True)]
+        integral, step = 0.0, 0.25
+        for place in range(-160, 40):
+            t = math.exp(step * place)
+            laplace = sum(q * math.exp(-t / k * w) for q, w in zip(masses, weights, strict=True))
+            integral += step * t * latent_value(integrand, joint, variational, t=t, k=k, a=laplace)
+        bound = 0.0
+        for drawn in itertools.product(range(len(masses)), repeat=k):
+            chance = math.prod(masses[place] for place in drawn)
+            bound += chance * math.log(sum(weights[place] for place in drawn) / k)
+        assert abs(integral - bound) < 1e-8
+
+
+def test_frullanis_integral_is_the_bound():
+    check_frullani(displayed("docs/vae.md", "frullani"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(r"\exp(-t)", r"\exp(-2t)"), ("{t}", "{k t}"), ("^k}", "}"), (" - ", " + "), (r"\exp(-t)", "1")]
+)
+def test_frullanis_integral_turns_red_when_a_part_is_changed(old, new):
+    latex = displayed("docs/vae.md", "frullani")
+    assert old in latex
+    with pytest.raises((AssertionError, OverflowError)):
+        check_frullani(latex.replace(old, new, 1))

@@ -247,6 +247,16 @@ def test_a_listed_mutant_that_is_refuted_is_refused(tmp_path):
         mutate(tmp_path, page(ELBO), LISTED.replace("#1", "#9").format("p(x) = p(x)"))
 
 
+def test_one_formula_is_mutated_as_it_is_among_all(tmp_path):
+    found = mutate(
+        tmp_path, page(r"w(z) := \frac{p(x,z)}{q(z\mid x)}", ELBO, r"\mathbb{E}_{q(z\mid x)}[w(z)] \le p(x)")
+    )
+    assert [mutation.mutants > 0 for mutation in found.values()] == [True] * 3
+    for name, mutation in found.items():
+        assert mutate_file(tmp_path / "page.md", only=name) == {name: mutation}
+    assert mutate_file(tmp_path / "page.md", only="none") == {}
+
+
 def test_a_definition_is_mutated_through_what_uses_it(tmp_path):
     used = page(r"w(z) := \frac{p(x,z)}{q(z\mid x)}", r"\mathbb{E}_{q(z\mid x)}[w(z)] \le p(x)")
     unused = page(r"w(z) := \frac{p(x,z)}{q(z\mid x)}")

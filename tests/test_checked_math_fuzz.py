@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commands import SECONDS, Commands
 from hw.checked_math.pages import check_text
 from hw.checked_math.records import Record
 
@@ -201,16 +202,27 @@ PAGES = {
 }
 
 
-def command(*arguments, folder=None):
-    """The command line in a process that may use a gigabyte of memory and, so that a hang is a failure, a minute."""
+GIGABYTE = 2**30  # all the memory that a command may use
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 
+@pytest.fixture(scope="module")
+def command():
+    """The command line, in copies of a process that has imported the checker."""
+    with Commands("hw.checked_math", ["hw.checked_math.mutation"], GIGABYTE) as commands:
+        yield commands.run
+
+
+def from_a_shell(*arguments, folder):
+    """The command line as a user starts it."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src"), "PYTHONIOENCODING": "utf-8"}
-    program = [sys.executable, "-m", "hw.checked_math", *map(str, arguments)]
     return subprocess.run(
-        program, cwd=folder, env=environment, preexec_fn=limit, timeout=60, capture_output=True, encoding="utf-8"
+        [sys.executable, "-m", "hw.checked_math", *arguments],
+        cwd=folder,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (GIGABYTE, GIGABYTE)),
+        timeout=SECONDS,
+        capture_output=True,
+        encoding="utf-8",
     )
 
 
@@ -225,7 +237,7 @@ def fenced(latex):
 
 
 @pytest.mark.parametrize("page", [*map(fenced, COSTLY.values()), *PAGES.values()], ids=[*COSTLY, *PAGES])
-def test_costly_pages(page, tmp_path):
+def test_costly_pages(page, command, tmp_path):
     (tmp_path / "page.md").write_text(page, encoding="utf-8")
     done = command("page.md", "--json", folder=tmp_path)
     assert done.returncode in (0, 1, 2)
@@ -281,7 +293,7 @@ def folder(tmp_path):
     ],
     ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else None,
 )
-def test_exit_codes(paths, code, folder):
+def test_exit_codes(paths, code, command, folder):
     done = command(*paths, folder=folder)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -289,7 +301,18 @@ def test_exit_codes(paths, code, folder):
     assert paths != ["binary.md"] or "UTF-8" in done.stderr
 
 
-def test_lines_name_the_place_and_the_token(folder):
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["right.md"], 0), (["right.md", "--json", "--mutate"], 1), (["false.md"], 1), (["broken.md"], 2), ([], 2)],
+    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else None,
+)
+def test_a_shell_gets_what_a_copy_of_a_process_gets(arguments, code, command, folder):
+    done, copied = from_a_shell(*arguments, folder=folder), command(*arguments, folder=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (code, copied.stdout, copied.stderr)
+    assert copied.returncode == code
+
+
+def test_lines_name_the_place_and_the_token(command, folder):
     done = command("broken.md", folder=folder)
     first, second, third = done.stdout.splitlines()
     assert "broken.md:2 claim: checked" in first
@@ -299,7 +322,7 @@ def test_lines_name_the_place_and_the_token(folder):
     assert "'{'" in third
 
 
-def test_json_has_what_the_specification_lists(folder):
+def test_json_has_what_the_specification_lists(command, folder):
     done = command("broken.md", "--json", folder=folder)
     right, false, broken = rows = json.loads(done.stdout, parse_constant=no_constant)
     names = {
@@ -326,21 +349,21 @@ def test_json_has_what_the_specification_lists(folder):
     assert json.loads(command("broken.md", "--json", folder=folder).stdout) == rows
 
 
-def test_json_is_json_where_values_are_infinite(tmp_path):
+def test_json_is_json_where_values_are_infinite(command, tmp_path):
     (tmp_path / "page.md").write_text(fenced(r"\infty \ge p(x), \quad \infty = \infty, \quad -\infty < a"))
     done = command("page.md", "--json", folder=tmp_path)
     (row,) = json.loads(done.stdout, parse_constant=no_constant)
     assert row["status"] == "checked"
 
 
-def test_json_of_what_cannot_be_read_is_still_a_list(folder):
+def test_json_of_what_cannot_be_read_is_still_a_list(command, folder):
     done = command("missing.md", "right.md", "--json", folder=folder)
     assert done.returncode == 2
     assert [row["status"] for row in json.loads(done.stdout)][-1] == "checked"
     assert "missing.md" in done.stderr + done.stdout
 
 
-def test_mutation_is_reported(folder):
+def test_mutation_is_reported(command, folder):
     done = command("right.md", "--json", "--mutate", folder=folder)
     (row,) = json.loads(done.stdout, parse_constant=no_constant)
     assert {"mutants", "refuted", "also_true", "unparsed", "survivors"} <= set(row)

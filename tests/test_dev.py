@@ -172,6 +172,22 @@ def test_each_task_runs_in_the_root_with_the_environments_python(project):
     assert inspect.signature(load_dev().serve).parameters["port"].default == "8000"
 
 
+@pytest.mark.parametrize(("cores", "added"), [(1, []), (2, ["--numprocesses", "2"]), (64, ["--numprocesses", "8"])])
+def test_the_whole_suite_uses_the_cores(monkeypatch, cores, added):
+    expected = [*added, "--dist", "worksteal"] if added else []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(cores), raising=False)
+    assert load_dev().side_by_side() == expected
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert load_dev().side_by_side() == expected
+
+
+def test_what_a_user_tells_pytest_is_all_that_it_is_told(project):
+    for given in (["-x"], ["--pdb"], ["-n", "0", "tests/test_masks.py"]):
+        assert project.run("test", *given)[1].endswith(f"{project.root}: -m pytest {' '.join(given)}\n")
+    assert project.run("test")[1] == f"{project.root}: {' '.join(['-m pytest', *load_dev().side_by_side()])}\n"
+
+
 def test_the_environment_is_renewed_when_what_it_is_made_from_changes_and_only_then(project):
     lock, toml = project.root / "requirements.lock", project.root / "pyproject.toml"
 
@@ -252,16 +268,19 @@ def test_ctrl_c_ends_the_install_which_is_not_taken_for_finished(project):
 
 
 def test_after_a_kill_the_next_run_waits_for_what_is_left_and_starts_again(project):
-    project.fake(pip="echo Collecting slow==1; exec sleep 0.6\n")
+    project.fake(pip="echo Collecting slow==1; while [ ! -e $fakes/enough ]; do sleep 0.05; done\n")
     with project.start("test") as process:
         while process.stdout.readline() != "  slow\n":
             pass
         process.kill()
     assert not project.stamp.exists()
     project.fake(pip="")
-    code, out, _ = project.run("test")
-    assert code == 0
-    assert out.startswith("another install is running here: waiting for its end\ncreating .venv")
+    with project.start("test") as process:
+        assert process.stdout.readline() == "another install is running here: waiting for its end\n"
+        (project.fakes / "enough").touch()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out.startswith("creating .venv")
     assert project.stamp.exists()
 
 

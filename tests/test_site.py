@@ -16,6 +16,7 @@ from pathlib import Path
 import markdown
 import pytest
 
+from commands import Commands
 from hw.checked_math.document import fences
 from hw.site.computed import Page, typed_results
 from hw.site.fences import execute, source
@@ -23,6 +24,18 @@ from hw.site.typeset import typeset
 
 ROOT = Path(__file__).parent.parent
 KATEX = ROOT / "docs/assets/katex/katex.min.js"
+OF_A_BUILD = """
+    hw.site.build hw.site.marks hw.site.fences flit_core.wheel mkdocs.__main__ mkdocs.commands.build
+    mkdocs.config.defaults material.plugins.search.plugin markdown_exec mkdocstrings_handlers.python
+    pymdownx.arithmatex pymdownx.blocks.details pymdownx.blocks.html pymdownx.superfences pymdownx.tilde
+""".split()
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The command line of the site, in copies of a process that has imported what a build needs."""
+    with Commands("hw.site", OF_A_BUILD) as commands:
+        yield commands.run
 
 
 def render(text: str) -> str:
@@ -91,16 +104,9 @@ def test_a_bad_formula_is_refused_with_its_text(formula):
         ),
     ],
 )
-def test_a_build_fails_on_a_defect_and_names_the_page(tmp_path, page, said):
+def test_a_build_fails_on_a_defect_and_names_the_page(site, tmp_path, page, said):
     checkout(tmp_path, page)
-    run = subprocess.run(
-        [sys.executable, "-m", "hw.site", "build"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "src")},
-    )
+    run = site("build", folder=tmp_path)
     assert run.returncode == 1
     assert said in run.stderr
     assert "index.md" in run.stderr

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["DIGITS", "EXACT", "FLOAT", "Arithmetic", "bounded", "multiply", "undefined"]
@@ -161,7 +162,7 @@ def _exact(value: Any) -> Any:
 def _exact_divide(a: Any, b: Any) -> Any:
     if b == 0 or isinstance(a, float) or isinstance(b, float):
         return _float_divide(a, b)
-    return _exact(Fraction(a) / b)
+    return _exact(Fraction(a, b) if isinstance(a, int) and isinstance(b, int) else a / b)
 
 
 def _exact_power(a: Any, b: Any) -> Any:
@@ -206,7 +207,13 @@ def _decimal_power(a: Any, b: Any) -> Any:
 
 
 def _decimal_log(x: Any) -> Any:
-    return CONTEXT.ln(_decimal(x)) if x > 0 else -DIGITS.infinity if x == 0 else DIGITS.nan
+    return _logarithm(_decimal(x)) if x > 0 else -DIGITS.infinity if x == 0 else DIGITS.nan
+
+
+@lru_cache(maxsize=4096)
+def _logarithm(x: Decimal) -> Decimal:
+    """The logarithm to sixty digits, remembered: sums over draws take the same ones again and again."""
+    return CONTEXT.ln(x)
 
 
 def _decimal_tanh(x: Any) -> Any:

@@ -87,7 +87,9 @@ def fences(markdown: str) -> Iterator[Fence]:
     '''
     for match in FENCE.finditer(markdown):
         language, _, options = match["info"].strip().partition(" ")
-        code = re.sub(rf"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
+        code = match["code"]
+        if match["indent"]:
+            code = re.sub(rf"^{match['indent']}", "", code, flags=re.MULTILINE)
         line = markdown.count("\n", 0, match.start()) + 1
         yield Fence(line, language, dict(OPTION.findall(options)), code, _flaw(options))
 
@@ -125,16 +127,21 @@ def formulas(markdown: str, file: str = "", first_line: int = 1, example: str = 
             flaw = fence.flaw if fence.language == "math" else HIDDEN_FLAW
             latex = fence.code.strip("\n")
             found.append((fence.line, Formula(latex, fence.options, file, first_line + fence.line, example, flaw)))
-    prose = FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), markdown)
+    prose = FENCE.sub(_blank, markdown)
     prose = CODE.sub(lambda match: " " * len(match[0]), prose)
     for match in DOLLARS.finditer(prose):
         line = prose.count("\n", 0, match.start()) + 1
         found.append((line, Formula(match["code"].strip(), {}, file, first_line + line - 1, example)))
-    prose = DOLLARS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), prose)
+    prose = DOLLARS.sub(_blank, prose)
     for match in HIDDEN.finditer(prose):
         line = prose.count("\n", 0, match.start()) + 1
         found.append((line, Formula("", {}, file, first_line + line - 1, example, HIDDEN_FLAW)))
     return [formula for _, formula in sorted(found, key=lambda item: item[0])]
+
+
+def _blank(match: re.Match[str]) -> str:
+    """As many spaces, on as many lines, so that what follows keeps its place."""
+    return "\n".join(" " * len(line) for line in match[0].split("\n"))
 
 
 def formulas_of_file(path: Path) -> list[Formula]:

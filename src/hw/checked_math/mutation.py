@@ -4,9 +4,13 @@ A mutant must be refuted, or stand in the list `also_true.toml` beside the page,
 checked itself and shows the reason to be right.
 """
 
+import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+from functools import cache as kept
+from importlib.util import find_spec
 from pathlib import Path
 
 from hw.checked_math.checking import seed_of, verify
@@ -18,7 +22,7 @@ from hw.checked_math.implementation import compared
 from hw.checked_math.models import MODELS
 from hw.checked_math.models.model import Model
 from hw.checked_math.pages import Store, digest
-from hw.checked_math.reading import Context, read
+from hw.checked_math.reading import Context, Reading, read
 from hw.checked_math.records import Mutation
 from hw.checked_math.syntax import Density, Divergence, Node, Operation, Statement, walk
 
@@ -231,12 +235,13 @@ def _copied(names: Names) -> Names:
 # ---- judging ----
 
 
-def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
-    """Mutate every evaluated formula of a file.
+def mutate_file(path: Path, cache: Path | None = None, only: str = "") -> dict[str, Mutation]:
+    """Mutate every evaluated formula of a file, or one of them.
 
     Args:
         path: The file; `also_true.toml` beside it lists the mutants that are true as well.
         cache: As for `check_file`.
+        only: Id of the one formula; all if omitted.
 
     Returns:
         What became of the mutants, by formula id.
@@ -250,12 +255,9 @@ def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
     result: dict[str, Mutation] = {}
     context = Context()
     for place, formula in enumerate(found):
-        if formula.options.get("model") and formula.options.get("expect") != "false" and not formula.flaw:
-            later = [
-                other
-                for other in found[place + 1 :]
-                if other.options.get("model") and other.options.get("expect") != "false"
-            ]
+        is_claimed = formula.options.get("model") and formula.options.get("expect") != "false" and not formula.flaw
+        if is_claimed and only in ("", formula.id):
+            later = _users(formula, found[place + 1 :])
             rows = listed.get(formula.id, [])
             key = digest(
                 "mutation",
@@ -264,12 +266,12 @@ def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
                 context.sources,
                 [[o.latex, dict(o.options)] for o in later],
                 rows,
+                *(_library(o.options["implements"]) for o in (formula, *later) if o.options.get("implements")),
             )
             row = store.rows.get(key)
             if row is None:
                 row = asdict(_mutated(formula, context, later, rows))
-                if not any(other.options.get("implements") for other in (formula, *later)):
-                    store.keep(key, row)  # the library's functions are not part of the key
+                store.keep(key, row)
             result[formula.id] = Mutation(
                 **{**row, "also_true": tuple(map(tuple, row["also_true"])), "survivors": tuple(row["survivors"])}
             )
@@ -277,6 +279,39 @@ def mutate_file(path: Path, cache: Path | None = None) -> dict[str, Mutation]:
             context.add(formula.latex)
     store.save()
     return result
+
+
+@cache
+def _library(function: str) -> str:
+    """A digest of the package that a function is in."""
+    found, spec = hashlib.sha256(), find_spec(function.partition(".")[0])
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for path in sorted(Path(folder).rglob("*.py")):
+            found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _users(formula: Formula, following: list[Formula]) -> list[Formula]:
+    """Evaluated formulas that use what a formula defines, themselves or by way of a definition between."""
+    defined, found = _defined(formula), []
+    for other in following:
+        if other.options.get("model") and other.options.get("expect") != "false" and not other.flaw:
+            if defined & {token.text for token in tokens(other.latex)}:
+                found.append(other)
+                defined |= _defined(other)
+    return found
+
+
+def _defined(formula: Formula) -> set[str]:
+    """Names that a formula defines, each as its token."""
+    found, start = set(), 0
+    shown = tokens(formula.latex)
+    for at, token in enumerate(shown):
+        if token.text == ":=":
+            found.add(next((other.text for other in shown[start:at] if other.kind in ("name", "word")), ""))
+        if token.text == r"\\":
+            start = at + 1
+    return found
 
 
 def _listed(path: Path) -> Mapping[str, list[dict[str, str]]]:
@@ -291,10 +326,11 @@ def _mutated(formula: Formula, context: Context, later: list[Formula], rows: lis
     survivors: list[str] = []
     also_true: list[tuple[str, str]] = []
     reasons = {row["mutant"]: row for row in rows}
+    original = kept(lambda model: read(formula.latex, model, context))  # read once for all mutants
     for mutant in mutants(formula.latex, names):
         changed = replace(formula, latex=mutant.latex)
         try:
-            fails = _fails(changed, formula, context, later)
+            fails = _fails(changed, original, context, later)
         except FormulaError:
             unparsed += 1
             continue
@@ -312,19 +348,39 @@ def _mutated(formula: Formula, context: Context, later: list[Formula], rows: lis
     return Mutation(count, refuted, tuple(also_true), tuple(survivors), unparsed)
 
 
-def _fails(changed: Formula, formula: Formula, context: Context, later: list[Formula]) -> bool:
+def _fails(changed: Formula, original: Callable[[Model], Reading], context: Context, later: list[Formula]) -> bool:
     """Whether a counterexample to the mutant exists, or, for a definition, to a later formula that uses it."""
-    models = [MODELS[name] for name in formula.options["model"].replace(",", " ").split()]
-    assume = [part.strip() for part in formula.options.get("assume", "").split(",") if part.strip()]
-    seed = seed_of(formula.id)
+    models = [MODELS[name] for name in changed.options["model"].replace(",", " ").split()]
+    assume = [part.strip() for part in changed.options.get("assume", "").split(",") if part.strip()]
+    seed = seed_of(changed.id)
     for model in models:
-        reading = read(changed.latex, model, context)
+        reading = _changed_claims(read(changed.latex, model, context), original(model))
         if reading.comparisons and verify(reading, assume, seed, first_only=True).counterexample:
             return True
-        function = formula.options.get("implements")
+        function = changed.options.get("implements")
         if function and compared(reading, function, assume, seed)[1]:
             return True
-    return ":=" in formula.latex and any(_later_fails(changed, other, context, later) for other in later)
+    return ":=" in original(models[0]).source and any(_later_fails(changed, other, context, later) for other in later)
+
+
+def _changed_claims(mutant: Reading, original: Reading) -> Reading:
+    """The mutant's claims that differ from the original's; the others have been checked."""
+    shown = [
+        [
+            (
+                reading.source[claim.left.start : claim.left.end],
+                claim.sign,
+                reading.source[claim.right.start : claim.right.end],
+            )
+            for claim in reading.comparisons
+        ]
+        for reading in (mutant, original)
+    ]
+    if len(shown[0]) != len(shown[1]) or any(statement.definition for statement in mutant.statements):
+        return mutant
+    return replace(
+        mutant, chosen=tuple(number for number, pair in enumerate(zip(*shown, strict=True)) if pair[0] != pair[1])
+    )
 
 
 def _later_fails(changed: Formula, other: Formula, context: Context, later: list[Formula]) -> bool:

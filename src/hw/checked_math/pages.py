@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache as kept
@@ -107,7 +108,7 @@ class Store:
         """Write the file, if anything changed."""
         if self.path and self.changed:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = self.path.with_suffix(f".{id(self)}")
+            scratch = self.path.with_suffix(f".{os.getpid()}-{id(self)}")  # several processes may write at once
             scratch.write_text(json.dumps(self.rows), encoding="utf-8")
             scratch.replace(self.path)
             self.changed = False

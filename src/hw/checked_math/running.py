@@ -169,10 +169,11 @@ class Runner:
 
 def by_kind(reading: Reading) -> list[tuple[int, ...]]:
     """Claims, by number, in groups that may share instances: one claim must not restrict those of another."""
+    numbers = tuple(range(len(reading.comparisons))) if reading.chosen is None else reading.chosen
     if reading.model.vocabulary.points:  # a finite model has the same instances for all claims
-        return [tuple(range(len(reading.comparisons)))]
+        return [numbers]
     groups: dict[frozenset[str], list[int]] = {}
-    for number, claim in enumerate(reading.comparisons):
+    for number, claim in zip(numbers, reading.comparisons, strict=True):
         compiler = compiler_for(reading.model, FLOAT, reading.definitions)
         for side in (claim.left, claim.right):
             compiler.expression(side)

@@ -151,13 +151,15 @@ def _total(values: Iterable[Any]) -> Any:
 
 
 def _total_with_scale(scale: list[float]) -> Callable[[Iterable[Any]], Any]:
+    infinity = math.inf
+
     def total_of(values: Iterable[Any]) -> Any:
         total: Any = 0
         largest: Any = 0.0
         for value in values:
             total = total + value
             size = abs(value)
-            if largest < size != math.inf:
+            if largest < size != infinity:
                 largest = size
         if largest > scale[0]:  # evaluating the values may have changed it
             scale[0] = largest

@@ -36,18 +36,23 @@ def density(compiler: Compiler, node: Density) -> Compiled:
 
 def _at(key: Any, arguments: list[Evaluator]) -> Evaluator:
     """The density that the model has this key for; it is asked for once while the instance stays the same."""
-    values = together(arguments)
     instance: Any = None
     law: Any = None
 
-    def at(env: Environment) -> Any:
+    def of(current: Any) -> Callable[..., Any]:
         nonlocal instance, law
-        if env[INSTANCE] is not instance:
-            instance = env[INSTANCE]
-            law = instance.density(key)
-        return law(*values(env))
+        if current is not instance:
+            instance, law = current, current.density(key)
+        return law
 
-    return at
+    if len(arguments) == 1:  # one and two, the common cases, without a tuple
+        (only,) = arguments
+        return lambda env: of(env[INSTANCE])(only(env))
+    if len(arguments) == 2:
+        first, second = arguments
+        return lambda env: of(env[INSTANCE])(first(env), second(env))
+    values = together(arguments)
+    return lambda env: of(env[INSTANCE])(*values(env))
 
 
 def cells(compiler: Compiler, names: Mapping[str, str]) -> Callable[[Environment], Iterable[Any]]:

@@ -107,6 +107,8 @@ class Cursor:
 
     def follows(self, *texts: str) -> bool:
         """Whether these texts come next."""
+        if self.found[self.at].text != texts[0]:  # the common case, in short
+            return False
         return all(self.ahead(count).text == text for count, text in enumerate(texts))
 
     def at_bracket(self) -> bool:
@@ -123,7 +125,8 @@ class Cursor:
     def skip(self, *texts: str) -> bool:
         """Read these texts if all of them come next."""
         follows = self.follows(*texts)
-        self.at += len(texts) * follows
+        if follows:
+            self.at += len(texts)
         return follows
 
     def accept(self, *texts: str) -> Token | None:

@@ -1,7 +1,7 @@
 r"""LaTeX as lexical tokens: letters, numbers, commands and symbols; spaces are dropped, and macros are replaced."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.symbols import DEEPEST, MACROS
@@ -17,8 +17,7 @@ TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     r"""One token and its place in the source.
 
     `kind` is one of `name`, `number`, `word`, `text`, `command`, `symbol`, `begin`, `end` and `stop`, or `row` for
@@ -49,7 +48,9 @@ def lexemes(source: str) -> list[Token]:
     found = _split(source)
     deep = 0
     for token in found:
-        deep += (token.text == "{") - (token.text == "}")
+        if token.text not in ("{", "}"):
+            continue
+        deep += 1 if token.text == "{" else -1
         if deep > DEEPEST:
             raise FormulaError(f"a formula must be nested at most {DEEPEST} deep", token.start)
     return found
@@ -57,17 +58,26 @@ def lexemes(source: str) -> list[Token]:
 
 def _split(source: str) -> list[Token]:
     found, at = [], 0
-    while at < len(source):
-        match = TOKEN.match(source, at)
-        if not match:
-            raise FormulaError(f"unexpected character {source[at]!r}", at)
-        kind, text = match.lastgroup or "", match[0]
-        if text == r"\%" or (kind == "command" and text in MACROS):
-            expansion = _split(MACROS[text]) if text in MACROS else []
-            found += [Token(token.kind, token.text, at, match.end()) for token in expansion]
+    for match in TOKEN.finditer(source):
+        if match.start() > at:
+            break
+        kind, text, at = match.lastgroup or "", match[0], match.end()
+        if kind == "command":
+            found += _commands(text, match.start(), at)
         elif kind == "number" and len(text) > LONGEST_NUMBER:
-            raise FormulaError(f"a number must have at most {LONGEST_NUMBER} digits, got {len(text)}", at)
+            message = f"a number must have at most {LONGEST_NUMBER} digits, got {len(text)}"
+            raise FormulaError(message, match.start())
         elif kind != "space":
-            found.append(Token(kind, r"\\" if text.startswith(r"\\") else text, at, match.end()))
-        at = match.end()
+            found.append(Token(kind, text, match.start(), at))
+    if at < len(source):
+        raise FormulaError(f"unexpected character {source[at]!r}", at)
     return found
+
+
+def _commands(text: str, start: int, end: int) -> list[Token]:
+    """A command, or what a macro stands for; a line break without the space that follows."""
+    if text == r"\%":
+        return []
+    if text in MACROS:
+        return [Token(token.kind, token.text, start, end) for token in _split(MACROS[text])]
+    return [Token("command", r"\\" if text.startswith(r"\\") else text, start, end)]

@@ -52,6 +52,8 @@ def decorated_name(cursor: Cursor) -> str:
 
 def _raised(cursor: Cursor) -> str:
     """A star or prime written as a power; empty if none comes next."""
+    if cursor.token.text != "^":
+        return ""
     return next((mark for texts, mark in RAISED.items() if cursor.skip(*texts)), "")
 
 

@@ -1,7 +1,6 @@
 r"""Parameters of laws in a bracket, which are part of a function's name: `\mathcal{L}(x; \theta, \phi)`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from hw.checked_math.grammar.cursor import Cursor
@@ -25,7 +24,7 @@ def parameter_label(cursor: Cursor) -> tuple[str, bool]:
         elif token.text != "'":
             groups[-1].append(token)
         else:
-            groups[-1][-1:] = [replace(last, text=last.text + "'") for last in groups[-1][-1:]]
+            groups[-1][-1:] = [last._replace(text=last.text + "'") for last in groups[-1][-1:]]
     if len(groups) == 2:
         for place in (1, 0):
             if _are_labels(cursor, groups[place]):

@@ -27,6 +27,7 @@ __all__ = ["Reader"]
 
 SIZES = re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lrm]?)")
 DENIAL = re.compile(r"(?<![A-Za-z])(?:not|never|no)(?![A-Za-z])", re.IGNORECASE)
+UNWRAPPED = TRANSPARENT | HIDDEN | {r"\boxed"}
 WORD = re.compile(r"[A-Za-z0-9][-A-Za-z0-9.'*:/, ]*")
 
 
@@ -59,7 +60,9 @@ class Reader:
             elif token.text == "{" and self._text(1) == "}" and (not found or found[-1].text not in ("^", "_")):
                 self.at += 2  # an empty group only sets spaces
             elif joined := self._joined_signs() or self.one():
-                found.append(Token(joined.kind, joined.text, joined.start, joined.end, joined.facing or facing, apart))
+                if facing or apart:
+                    joined = joined._replace(facing=joined.facing or facing, apart=apart)
+                found.append(joined)
                 apart, facing = False, ""
         return found
 
@@ -68,6 +71,8 @@ class Reader:
 
     def _joined_signs(self) -> Token | None:
         """`:=` and `...`, which are several lexical tokens."""
+        if self.raw[self.at].text not in (":", "."):
+            return None
         for signs, text in ((":=", ":="), ("...", r"\dots")):
             if all(self._text(count) == sign for count, sign in enumerate(signs)):
                 first, self.at = self.raw[self.at], self.at + len(signs)
@@ -101,7 +106,7 @@ class Reader:
             (WORDS, self._word),
             (TEXTS, self._written),
             ({r"\begin", r"\end"}, self._environment),
-            (TRANSPARENT | HIDDEN | {r"\boxed"}, self._unwrapped),
+            (UNWRAPPED, self._unwrapped),
         ):
             if token.text in commands:
                 return read(token)

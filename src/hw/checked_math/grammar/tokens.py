@@ -12,6 +12,7 @@ from hw.checked_math.grammar.symbols import DEEPEST, MACROS
 
 __all__ = ["MACROS", "tokens"]
 
+BRACKETS = {"{", "(", "[", r"\{", "}", ")", "]", r"\}"}
 LONGEST = 20_000  # characters; a longer formula is not one for readers
 
 
@@ -45,6 +46,8 @@ def _check_nesting(found: list[Token]) -> None:
     open_: list[Token] = []
     deep = 0
     for token in found:
+        if token.text not in BRACKETS and token.kind not in ("begin", "end"):
+            continue
         if token.text in ("{", "(", "[", r"\{") or token.kind == "begin":
             deep += 1
         if token.text in (")", "]", r"\}"):

@@ -8,8 +8,10 @@ with foreign or missing mass unless positivity is assumed. Without a definition 
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Any
@@ -28,6 +30,7 @@ CONDITIONALS = {("p", "x", "z"), ("p", "z", "x"), ("q", "z", "x")}
 RANDOM = 160  # with the degenerate ones more than 210 in all
 TINY = 10**9  # in an unlikely event's odds
 NUMBERS = ((-30, 1), (30, 1), (59, 2), (-1, 1000), (1, 1000), (999, 1000), (1, 10**6))  # free ones, now and then
+WEIGHTS = (*range(1, 10), 1, 1, 10**3, 10**6, 10**200)  # whose ratios stand for free families of numbers
 LAWS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {}  # what the keys of densities stand for
 
 
@@ -160,6 +163,10 @@ class LatentInstance:
                     )
                 )
         for letter, sort in families.items():
+            if sort == "number":  # as weights of draws: positive
+                odds = [self.arithmetic.ratio(rng.choice(WEIGHTS), rng.choice(WEIGHTS)) for _ in range(8)]
+                found[f"family {letter}"] = dict(enumerate(odds, start=1))
+                continue
             row = self.variational[self.points["x"].index(x)]
             drawn = [z for z, weight in zip(self.points["z"], row, strict=True) if weight]
             found[f"family {letter}"] = {place: rng.choice(drawn if sort == "z" else observed) for place in range(1, 9)}
@@ -187,6 +194,10 @@ class LatentInstance:
         if assumption == "q << prior":
             prior = [sum(column) for column in zip(*self.joint, strict=True)]
             return all(p > 0 or q == 0 for own in self.variational for p, q in zip(prior, own, strict=True))
+        if assumption == "weights vary":
+            return all(
+                len({Fraction(p, q) for p, q in zip(posterior, own, strict=True) if q}) > 1 for posterior, own in rows
+            )
         if assumption == "q = posterior":
             return all(
                 p * sum(own) == q * sum(posterior)
@@ -255,7 +266,12 @@ class Latent:
             "posterior << q": "p(z | x) = 0 wherever q(z | x) = 0",
             "q << prior": "q(z | x) = 0 wherever p(z) = 0",
             "q = posterior": "q(z | x) = p(z | x) for all x and z",
+            "weights vary": "p(x, z) / q(z | x) is not the same at every z that q(z | x) can draw",
         },
+        implementations=dict.fromkeys(
+            ("hw.bounds.elbo", "hw.bounds.iwlb", "hw.bounds.kl_gap"),
+            lambda function, instance, k, w: _of_log_weights(function, [w[j] for j in range(1, k + 1)]),
+        ),
     )
 
     def law(self, law: Law, left: tuple[str, ...], right: tuple[str, ...]) -> Any:
@@ -374,6 +390,14 @@ def _row(rng: Random, columns: int, zeros: bool) -> tuple[int, ...]:
 
 def _without(items: tuple[Any, ...], place: int) -> tuple[Any, ...]:
     return items[:place] + items[place + 1 :]
+
+
+def _of_log_weights(function: Callable[..., Any], weights: Sequence[float]) -> float:
+    """What a function of the library makes of the logarithms of weights."""
+    import torch  # here alone, so that the model itself needs the standard library only
+
+    log_w = [math.log(weight) if weight else -math.inf for weight in weights]
+    return function(torch.tensor(log_w, dtype=torch.float64), 0).item()
 
 
 def _fraction(weight: int, total: int) -> str:
