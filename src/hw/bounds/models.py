@@ -194,6 +194,7 @@ class LinearGaussian:
 
         A `q` with less than half the variance of the posterior has a variance of the weights that is infinite:
 
+        >>> from hw.bounds import LinearGaussian
         >>> LinearGaussian(1, q_mean=0.5, q_variance=0.2).chi2.item()
         inf
     """

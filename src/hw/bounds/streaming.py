@@ -1,8 +1,11 @@
 r"""The importance-weighted bound with so many draws that they cannot all be kept, in nats.
 
-The draws come in chunks. Each chunk is reduced to its log-mean-exp and dropped; backward draws all of them once more,
-from the recorded state of the random generator, and differentiates one at a time. What stays alive besides one chunk
-is that state, one value a chunk, and the tensors that the log-weights depend on.
+The draws come in chunks. Each is reduced to its largest log-weight and the sum of its weights, and dropped; backward
+draws all of them once more, from the recorded state of the random generator, and differentiates one at a time. What
+stays alive besides one chunk is that state, those two numbers a chunk, and the tensors that the log-weights depend on.
+
+These tensors are found, not declared: a chunk's graph ends at leaves and at results older than the chunk. In backward
+each chunk is computed from copies of them, so that its gradient ends there, and the sum of the gradients goes on once.
 
 References:
     Burda, Grosse and Salakhutdinov (2016), *Importance Weighted Autoencoders*, <https://arxiv.org/abs/1509.00519>.
@@ -18,7 +21,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 
 from hw.bounds.weights import at_least_float32, iwlb, normalize, relative_weights
 
@@ -52,8 +55,10 @@ def streaming_iwlb(sample_log_w: Sampler, k: int, generator: torch.Generator, *,
 
     Raises:
         ValueError: If `k` or `chunk` is not a positive integer or `generator` not a generator; if `sample_log_w` does
-            not return `n` log-weights in a floating-point tensor of one shape, or draws from another generator; in
-            backward, if `sample_log_w` does not return again what it returned before.
+            not return `n` log-weights in a floating-point tensor of one shape, draws from another generator, keeps
+            results from one call to the next, or reads a result by no torch function; in backward, if it does not
+            return again what it returned before, or hands a tensor whose copy would be needed to something else than
+            a torch function, such as `apply` of an autograd function.
 
     Examples:
         The proposal is the posterior, so that every weight is the evidence:
@@ -271,7 +276,7 @@ class _Watch(TorchFunctionMode):
 
 
 class _Swap(TorchFunctionMode):
-    """Lets torch functions read copies, found by the identity of the tensor."""
+    """Lets torch functions read copies, found by the identity of the tensor; runs at every operation, so no pytree."""
 
     def __init__(self, copies: dict[int, Tensor]) -> None:
         super().__init__()
@@ -280,8 +285,14 @@ class _Swap(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., object], types: object, args: tuple = (), kwargs: dict | None = None
     ) -> object:
-        args, kwargs = tree_map_only(Tensor, lambda tensor: self.copies.get(id(tensor), tensor), (args, kwargs or {}))
-        return func(*args, **kwargs)
+        if kwargs:
+            return func(*map(self._swapped, args), **{name: self._swapped(value) for name, value in kwargs.items()})
+        return func(*map(self._swapped, args))
+
+    def _swapped(self, value: object) -> object:
+        if type(value) in (list, tuple):
+            return type(value)(map(self._swapped, value))
+        return self.copies.get(id(value), value)
 
 
 def _is_leaf(node: Node) -> bool:
