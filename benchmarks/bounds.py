@@ -3,8 +3,9 @@
     python benchmarks/bounds.py
 
 The model is a normal proposal for 16 data in 8 latent dimensions; a run is the bound and its gradient, in float32.
-Rounds alternate between the ways; ratios are of medians, on one thread. Memory is the peak of the resident set above
-what was there before the run, each in a process of its own. Pyro's RenyiELBO takes part where it is installed.
+Rounds alternate between the ways; ratios are of median processor times, on one thread. Memory is
+the peak of the resident set above what was there before the run, each in a process of its own. Pyro's RenyiELBO takes
+part where it is installed.
 """
 
 import math

@@ -10,7 +10,7 @@ from hw.bounds.weights import elbo, iwlb, kl_gap
 
 INF, NAN = math.inf, math.nan
 BOUNDS = [elbo, iwlb, kl_gap]
-FEW = settings(deadline=None, max_examples=30)
+FEW = settings(deadline=None, max_examples=20)
 FINITE = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8)
 ANY = st.lists(st.one_of(st.floats(-50, 50), st.just(-INF)), min_size=1, max_size=8)
 

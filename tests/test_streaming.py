@@ -10,7 +10,7 @@ from hw.bounds.streaming import streaming_iwlb
 from hw.bounds.weights import iwlb
 
 INF, NAN = math.inf, math.nan
-FEW = settings(deadline=None, max_examples=30)
+FEW = settings(deadline=None, max_examples=20)
 
 
 def seeded(seed=0):

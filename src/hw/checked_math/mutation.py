@@ -292,13 +292,15 @@ def _library(function: str) -> str:
 
 
 def _users(formula: Formula, following: list[Formula]) -> list[Formula]:
-    """Evaluated formulas that use what a formula defines, themselves or by way of a definition between."""
+    """Evaluated formulas that use what a formula defines, and all definitions, which those may use too."""
     defined, found = _defined(formula), []
-    for other in following:
+    for other in following if defined else []:
         if other.options.get("model") and other.options.get("expect") != "false" and not other.flaw:
-            if defined & {token.text for token in tokens(other.latex)}:
+            own, is_user = _defined(other), bool(defined & {token.text for token in tokens(other.latex)})
+            if is_user or own:
                 found.append(other)
-                defined |= _defined(other)
+            if is_user:
+                defined |= own
     return found
 
 
@@ -360,7 +362,7 @@ def _fails(changed: Formula, original: Callable[[Model], Reading], context: Cont
         function = changed.options.get("implements")
         if function and compared(reading, function, assume, seed)[1]:
             return True
-    return ":=" in original(models[0]).source and any(_later_fails(changed, other, context, later) for other in later)
+    return any(_later_fails(changed, other, context, later) for other in later)
 
 
 def _changed_claims(mutant: Reading, original: Reading) -> Reading:
@@ -387,7 +389,7 @@ def _later_fails(changed: Formula, other: Formula, context: Context, later: list
     with_mutant = context.copy()
     with_mutant.add(changed.latex)
     for between in later[: later.index(other)]:
-        if ":=" in between.latex:
+        if _defined(between):
             with_mutant.add(between.latex)
     assume = [part.strip() for part in other.options.get("assume", "").split(",") if part.strip()]
     for name in other.options["model"].replace(",", " ").split():
