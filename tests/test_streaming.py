@@ -284,6 +284,20 @@ def test_frozen_parameters_get_no_gradient():
     assert log_std.grad is None
 
 
+def test_a_chunk_that_depends_on_what_the_first_does_not_is_refused():
+    a, b = (torch.tensor(value, requires_grad=True) for value in (0.5, 0.7))
+    calls = []
+
+    def alternating(n, generator):
+        calls.append(n)
+        scale = a if len(calls) in (1, 2, 5) else a * b.detach().requires_grad_(len(calls) > 5)
+        return scale * torch.randn(n, generator=generator)
+
+    value = streaming_iwlb(alternating, 48, seeded(), chunk=16)
+    with pytest.raises(ValueError, match="same tensors in every chunk"):
+        value.backward()
+
+
 def test_half_precision_and_autocast():
     a = torch.tensor(0.5, requires_grad=True)
     layer = nn.Linear(4, 1, bias=False)

@@ -95,6 +95,8 @@ class _Replay:
         kinds = sorted({"cpu", source.device.type})
         self.autocast = [(kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)) for kind in kinds]
         self.tensors: dict[Edge, Tensor] = {}  # what the log-weights depend on
+        self.makes_leaves = False  # whether a chunk makes leaves of its own, which are no use to anyone else
+        self.frozen: set[Edge] | None = None  # leaves of the first chunk that took no gradient in forward
 
     def draw(self, n: int, source: torch.Generator) -> Tensor:
         """Log-weights of the next chunk, under the autocast of the first time."""
@@ -104,8 +106,19 @@ class _Replay:
                 contexts.enter_context(torch.autocast(kind, dtype, enabled, cache_enabled=False))
             return _draw(self.sample_log_w, n, source)
 
+    def refuse_new_leaves(self, edges: set[Edge]) -> None:
+        """Refuse a chunk that depends on what the first one did not depend on: its gradient would be lost."""
+        if self.frozen is None:
+            self.frozen = edges
+        if edges - self.frozen and not self.makes_leaves:
+            raise ValueError(
+                "sample_log_w must depend on the same tensors in every chunk so that the first one shows them all, "
+                "got a chunk that depends on another"
+            )
+
     def chunks(self, copies: list[Tensor]) -> Iterator[Tensor]:
         """Log-weights of all chunks, in order, made from copies of the tensors."""
+        self.frozen = None
         source = _generator_at(self.state, self.device)
         swap = _Swap(dict(zip(map(id, self.tensors.values()), copies, strict=True)))
         for n in self.sizes:
@@ -137,7 +150,7 @@ class _Streamed(torch.autograd.Function):
                 log_ws = list(ctx.replay.chunks(copies))
                 again = torch.stack([_reduced(log_w)[0] for log_w in log_ws])
                 bound = iwlb(torch.cat(log_ws), 0)
-                gradients = _gradients(bound, tensors, copies, grad_outputs=gradient, create_graph=True)
+                gradients = _gradients(bound, ctx.replay, copies, grad_outputs=gradient, create_graph=True)
             else:
                 gradients, again = _sum_of_gradients(ctx.replay, copies, _shares(table) * gradient)
         _refuse_another(again, table)
@@ -157,6 +170,9 @@ def _reduce(replay: _Replay, source: torch.Generator) -> Tensor:
 
 
 def _reduce_one(replay: _Replay, n: int, source: torch.Generator) -> Tensor:
+    if replay.tensors and not replay.makes_leaves:  # known from the first chunk; backward refuses others
+        with torch.no_grad():
+            return _reduced(replay.draw(n, source))[0]
     birth, state = _newest(), source.get_state()
     log_w = replay.draw(n, source)
     reduced, _ = _reduced(log_w)
@@ -186,20 +202,21 @@ def _sum_of_gradients(replay: _Replay, copies: list[Tensor], shares: Tensor) -> 
     for i, log_w in enumerate(replay.chunks(copies)):
         table[i], weights = _reduced(log_w)
         # As grad_outputs the weights would make torch import sympy; an infinite value of the sum is not read.
-        parts = _gradients((log_w * weights.mul_(shares[i])).sum(), replay.tensors, copies)
+        parts = _gradients((log_w * weights.mul_(shares[i])).sum(), replay, copies)
         total = list(map(_add, total, parts))
         del log_w
     return total, table
 
 
-def _gradients(
-    output: Tensor, tensors: dict[Edge, Tensor], copies: list[Tensor], **options: object
-) -> list[Tensor | None]:
+def _gradients(output: Tensor, replay: _Replay, copies: list[Tensor], **options: object) -> list[Tensor | None]:
     """Gradients by the tensors, through their copies and through those that were read in spite of these."""
     if not output.requires_grad:
         return [None] * len(copies)
+    tensors = replay.tensors
     copied = {get_gradient_edge(tensor)[:2] for tensor in copies}
-    direct = _meets([get_gradient_edge(output)[:2]], lambda edge: edge in copied or edge in tensors) - copied
+    met = _meets([get_gradient_edge(output)[:2]], lambda edge: edge in copied or edge in tensors or _is_leaf(edge[0]))
+    direct = met & tensors.keys()
+    replay.refuse_new_leaves(met - copied - direct)
     _refuse_tangled(direct, tensors, twice=bool(options))
     read = [tensors[edge] for edge in direct]
     found = torch.autograd.grad(output, [*copies, *read], allow_unused=True, **options)
@@ -244,6 +261,7 @@ def _look_up(edges: set[Edge], replay: _Replay, n: int, state: Tensor, reduced: 
         log_w = replay.draw(n, _generator_at(state, replay.device))
     _refuse_another(_reduced(log_w)[0], reduced)
     again = _inputs(log_w, birth)
+    replay.makes_leaves = bool(edges ^ again)
     if not all(_is_leaf(node) for node, _ in edges ^ again):
         raise ValueError(
             "sample_log_w must keep no result from one call to the next so that each chunk can be drawn again alone, "
