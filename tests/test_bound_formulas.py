@@ -165,6 +165,14 @@ def test_the_gap_shrinks_like_half_of_chi_squared_over_k():
 
 
 @pytest.mark.parametrize(
+    ("id", "law"), [("rate", ((5, 0), (9, 1))), ("rate", LATENT_LAWS["q misses one"]), ("limit", ((5, 0), (9, 1)))]
+)
+def test_the_limits_fail_without_their_conditions(id, law):
+    with pytest.raises(AssertionError):
+        check_limit_of_the_bound(displayed("docs/vae.md", id), {"law": law})
+
+
+@pytest.mark.parametrize(
     ("id", "old", "new"),
     [
         ("limit", r"q(z\mid x)}\right]", r"p(x)}\right]"),

@@ -239,6 +239,41 @@ def test_value_needs_no_gradient(surrogate):
     torch.testing.assert_close(value, iwlb(log_joint(z) - log_normal(z, mean, 1), 0).detach())
 
 
+@pytest.mark.parametrize(("z_type", "density_type"), [(torch.bfloat16, None), (torch.float32, torch.float64)])
+def test_draws_of_fewer_bits_than_the_weights(z_type, density_type):
+    gradients = []
+    for cast in (z_type, torch.float64):
+        (mean,) = tensors(0.5)
+        z = (mean + torch.tensor([0.0, 1.0, -0.5], dtype=torch.float64)).to(cast)  # exact in all types
+
+        def joint(z):
+            return -(z.to(density_type or z.dtype) ** 2)
+
+        def density(z, mean):
+            return -((z - mean.to(z.dtype)) ** 2) / 2
+
+        gradients.append(torch.autograd.grad(dreg_surrogate(joint, density, z, [mean], 0), mean)[0])
+    torch.testing.assert_close(*gradients, rtol=2e-2 if density_type is None else 1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES)
+def test_what_is_no_function_and_no_tensor_is_refused(surrogate):
+    (mean,) = tensors(0.5)
+    z = mean + torch.zeros(2, dtype=torch.float64)
+    density = partial(log_normal, variance=1)
+    with pytest.raises(ValueError, match="log_joint must be callable, got Tensor"):
+        surrogate(z, density, z, [mean], 0)
+    with pytest.raises(ValueError, match="log_q must be callable, got NoneType"):
+        surrogate(log_joint, None, z, [mean], 0)
+    with pytest.raises(ValueError, match="z must be a floating-point tensor, got float"):
+        surrogate(log_joint, density, 0.5, [mean], 0)
+    for bad in (0.5, torch.zeros(2, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="log_joint must return a floating-point tensor"):
+            surrogate(lambda z, bad=bad: bad, density, z, [mean], 0)
+        with pytest.raises(ValueError, match="log_q must return a floating-point tensor"):
+            surrogate(log_joint, lambda z, mean, bad=bad: bad, z, [mean], 0)
+
+
 @pytest.mark.parametrize("surrogate", SURROGATES)
 def test_bad_arguments_are_refused(surrogate):
     (mean,) = tensors(0.5)
@@ -282,12 +317,27 @@ def test_signal_to_noise_is_mean_over_standard_deviation(values):
 def test_signal_to_noise_without_noise():
     assert signal_to_noise(torch.full((3,), 0.5), 0).item() == math.inf
     assert signal_to_noise(torch.zeros(3), 0).isnan()
+    for k in range(2, 60):  # the mean of equal numbers may be another one
+        assert signal_to_noise(torch.full((k,), 0.1, dtype=torch.float64), 0).item() == math.inf
+    tiny = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    for exponent in (0, -250, -1000, 1000):  # the squares of the small and the large ones leave the range of numbers
+        assert signal_to_noise(tiny * 2.0**exponent, 0).item() == pytest.approx(math.sqrt(2), rel=1e-15)
+
+
+def test_signal_to_noise_of_half_precision_is_accumulated_in_float32():
+    estimates = (3 + torch.randn(5000, generator=torch.Generator().manual_seed(0))).to(torch.bfloat16)
+    ratio = signal_to_noise(estimates, 0)
+    assert ratio.dtype == torch.float32
+    torch.testing.assert_close(ratio, signal_to_noise(estimates.double(), 0).float())
 
 
 def test_signal_to_noise_refuses_what_has_no_ratio():
-    with pytest.raises(ValueError, match=r"gradients must be floating-point numbers, got torch\.int64"):
+    with pytest.raises(ValueError, match=r"gradients must be a floating-point tensor, .* got dtype torch\.int64"):
         signal_to_noise(torch.tensor([1, 2]), 0)
-    with pytest.raises(ValueError, match=r"dim must be an axis of gradients, shape \(2,\), got 1"):
-        signal_to_noise(torch.ones(2), 1)
+    with pytest.raises(ValueError, match="gradients must be a floating-point tensor, got list"):
+        signal_to_noise([1.0, 2.0], 0)
+    for bad in (1, 0.0, True, None):
+        with pytest.raises(ValueError, match=r"dim must be an axis of gradients, which has shape \(2,\), got"):
+            signal_to_noise(torch.ones(2), bad)
     with pytest.raises(ValueError, match="gradients must hold two estimates or more along dim, got 1"):
         signal_to_noise(torch.ones(3, 1), 1)

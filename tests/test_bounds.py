@@ -107,6 +107,32 @@ def test_float64_to_the_ends_of_its_range(row):
     assert kl_gap(float64(row), 0).item() == pytest.approx(max(row) - math.fsum(x / len(row) for x in row), rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_elbo_of_the_largest_numbers_is_one_of_them(dtype):
+    most = torch.finfo(dtype).max
+    for k in range(1, 60):
+        row = torch.full((2, k), most, dtype=dtype)
+        row[1] = 0.1  # another row does not change
+        row.requires_grad_()
+        value = elbo(row, 1)
+        assert value[0] == most
+        assert value[1] == elbo(row.detach()[1], 0)
+        torch.testing.assert_close(torch.autograd.grad(value.sum(), row)[0], torch.full_like(row, 1 / k))
+
+
+def test_the_largest_number_shares_the_gradient_of_an_infinite_weight():
+    assert value_and_gradient(iwlb, [INF, 1.7976931348623157e308, 1e308])[1] == [0.5, 0.5, 0]
+    assert kl_gap(float64([-1.7e308, 1.7e308, 1.7e308]) * 1.0, 0).isfinite()
+    assert kl_gap(float64([-1.7e308] * 9 + [1.7e308]), 0).item() == INF
+
+
+def test_torch_func_grad_serves():
+    log_w = float64([0.3, -1.0, 2.0])
+    for bound in BOUNDS:
+        (expected,) = torch.autograd.grad(bound(leaf := log_w.clone().requires_grad_(), 0), leaf)
+        torch.testing.assert_close(torch.func.grad(bound)(log_w, 0), expected)
+
+
 @pytest.mark.parametrize("row", [[-INF, -INF], [INF, 5.0]])
 def test_the_gradient_of_logsumexp_is_nan_where_ours_is_a_number(row):
     _, gradient = value_and_gradient(lambda log_w, dim: log_w.logsumexp(dim), row)
@@ -272,8 +298,14 @@ def test_second_derivatives_in_the_corners_are_numbers(bound, row):
 
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_refusals(bound):
-    for bad in (torch.zeros(3, dtype=torch.int64), torch.zeros(3, dtype=torch.complex64), [1.0, 2.0]):
-        with pytest.raises(ValueError, match="log_w must be a floating-point tensor, got"):
+    for bad in (
+        torch.zeros(3, dtype=torch.int64),
+        torch.zeros(3, dtype=torch.complex64),
+        torch.zeros(3).to(torch.float8_e4m3fn),
+        torch.zeros(3).to_sparse(),
+        [1.0, 2.0],
+    ):
+        with pytest.raises(ValueError, match=r"log_w must be a floating-point tensor, (got|strided and of 16)"):
             bound(bad, 0)
     for log_w, dim in [(torch.zeros(3), 1), (torch.zeros(3), -2), (torch.zeros(()), 0), (torch.zeros(3), True)]:
         with pytest.raises(ValueError, match=r"dim must be an axis of log_w, which has shape .*, got"):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from hw.bounds.gradients import dreg_surrogate
 from hw.bounds.streaming import streaming_iwlb
 from hw.bounds.weights import iwlb
 
@@ -370,6 +371,94 @@ def test_draws_from_another_generator_are_refused():
         streaming_iwlb(lambda n, _: a * noise(n, third), 100, own, chunk=16)
 
 
+def nested(with_its_own):
+    w = torch.tensor([0.3, -0.5, 0.8], dtype=torch.float64, requires_grad=True)
+
+    def inner(n, generator):
+        inside = streaming_iwlb(lambda m, g: noise(m, g, n, 3).mul(w).sum(2), 50, generator, chunk=16)
+        return inside + w.sum() * noise(n, generator) if with_its_own else inside
+
+    return inner, w
+
+
+@pytest.mark.parametrize("with_its_own", [False, True])
+def test_one_in_another_is_refused_where_a_gradient_would_be_lost(with_its_own):
+    inner, w = nested(with_its_own)
+    value = streaming_iwlb(inner, 100, seeded(), chunk=16)
+    with pytest.raises(ValueError, match="sample_log_w must depend on the same tensors in every chunk"):
+        value.backward()
+    assert w.grad is None
+    compare(lambda: (inner, [w]), 10, 16)  # in one chunk nothing is drawn again
+
+
+def test_one_of_a_single_chunk_serves_in_another():
+    w = torch.tensor([0.3, -0.5, 0.8], dtype=torch.float64, requires_grad=True)
+
+    def sample_log_w(n, generator):
+        return streaming_iwlb(lambda m, g: noise(n, g, m, 3).mul(w).sum(2).T, 16, generator, chunk=16)
+
+    compare(lambda: (sample_log_w, [w]), 96, 16)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_one_that_makes_leaves_in_another_is_refused(older):
+    w = torch.tensor([0.3, -0.5, 0.8], dtype=torch.float64, requires_grad=True)
+    read = w.exp() if older else w
+
+    def inner(m, generator, n):
+        e = noise(m, generator, n, 3).requires_grad_()  # a leaf of each chunk
+        return (e * read).sum(2)
+
+    value = streaming_iwlb(lambda n, g: streaming_iwlb(lambda m, h: inner(m, h, n), 50, g, chunk=16), 100, seeded())
+    expected = streaming_iwlb(lambda n, g: streaming_iwlb(lambda m, h: inner(m, h, n), 50, g), 100, seeded())
+    assert all(torch.autograd.grad(v, w, retain_graph=True)[0].abs().max() > 1e-3 for v in (value, expected))
+    value = streaming_iwlb(
+        lambda n, g: streaming_iwlb(lambda m, h: inner(m, h, n), 50, g, chunk=16), 100, seeded(), chunk=16
+    )
+    with pytest.raises(ValueError, match="sample_log_w must depend on the same tensors in every chunk"):
+        value.backward()
+
+
+def test_draws_that_are_differentiated_inside():
+    def inside(kind):
+        w = torch.tensor([0.3, -0.5, 0.8], dtype=torch.float64, requires_grad=True)
+
+        def langevin(n, generator):
+            z = noise(n, generator, 3) + w
+            (slope,) = torch.autograd.grad((z * w).sin().sum(), z, create_graph=True)
+            return (z + 0.1 * slope).mul(w).sum(1)
+
+        def dreg(n, generator):
+            z = w + noise(n, generator, 5, 3)
+            return dreg_surrogate(lambda z: -z.square().sum(-1), lambda z, w: -(z - w).square().sum(-1), z, [w], 1)
+
+        return {"langevin": langevin, "dreg": dreg}[kind], [w]
+
+    for kind in ("langevin", "dreg"):
+        results = compare(lambda kind=kind: inside(kind), 100, 16)
+        assert results[1].abs().max() > 1e-3
+
+
+def test_a_leaf_that_required_grad_in_forward_is_no_constant():
+    """One branch is taken in forward, another in backward."""
+    a, b = (torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in (0.5, 1.0))
+    forward = [True]
+
+    def sample_log_w(n, generator):
+        other = b.detach() if forward else b
+        return a * other * noise(n, generator)
+
+    value = streaming_iwlb(sample_log_w, 100, seeded(), chunk=16)
+    forward.clear()
+    with pytest.raises(ValueError, match="sample_log_w must depend on the same tensors in every chunk"):
+        value.backward()
+
+
+def test_sample_log_w_must_be_a_function():
+    with pytest.raises(ValueError, match="sample_log_w must be callable, got Tensor"):
+        streaming_iwlb(torch.zeros(3), 3, seeded())
+
+
 def test_a_change_between_forward_and_backward_is_noticed():
     a = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
     value = streaming_iwlb(lambda n, generator: a * noise(n, generator), 100, seeded(), chunk=16)
@@ -466,7 +555,7 @@ def test_sizes_must_be_positive_integers(bad):
     ("sample_log_w", "message"),
     [
         (lambda n, generator: [0.0] * n, "sample_log_w must return a floating-point tensor, got list"),
-        (lambda n, generator: torch.zeros(n).int(), "sample_log_w must return a floating-point tensor, got dtype"),
+        (lambda n, generator: torch.zeros(n).int(), "sample_log_w must return a floating-point tensor, strided"),
         (lambda n, generator: torch.zeros(n + 1), "sample_log_w must return 40 draws on the first axis, got shape"),
         (lambda n, generator: torch.zeros(()), "sample_log_w must return 40 draws on the first axis, got shape"),
         (lambda n, generator: torch.zeros(n, n), "sample_log_w must return the same shape and type for every chunk"),

@@ -9,10 +9,11 @@ gradient in the parameters $\phi$ of $q$ is a sum over the draws of
 - STL, "sticking the landing": $\tilde w_i$ times the derivative by the path alone;
 - DReG, doubly reparameterized: $\tilde w_i^2$ times the derivative by the path alone.
 
-IWAE and DReG are unbiased for the gradient of $L_k$. STL drops $\sum_i \tilde w_i \nabla_\phi \log q(z_i)$, which has
-mean zero for $k = 1$, where it equals DReG, and in general not for $k > 1$: then it is biased. Where $q$ is the
-posterior, STL and DReG are zero at every draw, IWAE is not. Model parameters, to which `log_joint` refers, get
-$\sum_i \tilde w_i \nabla \log p(x, z_i)$ from all three.
+IWAE and DReG are unbiased for the gradient of $L_k$ where differentiation and expectation may be exchanged: the
+supports of $q$ and the zeros of $p(x, z)$ do not move with the parameters, and the log densities are smooth. STL drops
+$\sum_i \tilde w_i \nabla_\phi \log q(z_i)$, which has mean zero for $k = 1$, where it equals DReG, and in general not
+for $k > 1$: then it is biased. Where $q$ is the posterior, STL and DReG are zero at every draw, IWAE is not. Model
+parameters, to which `log_joint` refers, get $\sum_i \tilde w_i \nabla \log p(x, z_i)$ from all three.
 
 References:
     Burda, Grosse and Salakhutdinov (2016), *Importance Weighted Autoencoders*, section 3,
@@ -26,7 +27,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from hw.bounds.weights import iwlb
+from hw.bounds.weights import at_least_float32, check_axis, check_floating, iwlb
 
 __all__ = ["dreg_surrogate", "iwae_surrogate", "signal_to_noise", "stl_surrogate"]
 
@@ -52,8 +53,9 @@ def iwae_surrogate(
         Shape `(...)` without axis `dim`. For the value alone, without a gradient, use `iwlb`.
 
     Raises:
-        ValueError: If `parameters` is not a sequence of tensors; if `z` is not the result of a differentiable
-            operation; if the log densities differ in shape or do not have leading axes of `z`; if `dim` is no axis.
+        ValueError: If `log_joint` or `log_q` is not callable; if `parameters` is not a sequence of tensors; if `z` is
+            no floating-point tensor or not the result of a differentiable operation; if the log densities are no
+            floating-point tensors, differ in shape or do not have leading axes of `z`; if `dim` is no axis.
 
     Examples:
         Two draws from $N(\mu, 1)$ with the prior $N(0, 1)$ and no data: the score is noise even at the optimum.
@@ -75,7 +77,7 @@ def iwae_surrogate(
     References:
         Burda et al. (2016), section 3, <https://arxiv.org/abs/1509.00519>.
     """
-    _check(z, parameters)
+    _check(log_joint, log_q, z, parameters)
     return iwlb(_log_w(log_joint, log_q, z, parameters), dim)
 
 
@@ -105,7 +107,7 @@ def stl_surrogate(
         Roeder et al. (2017), <https://arxiv.org/abs/1703.09194>. For the bias: Tucker et al. (2019),
         <https://arxiv.org/abs/1810.04152>.
     """
-    _check(z, parameters)
+    _check(log_joint, log_q, z, parameters)
     return iwlb(_log_w(log_joint, log_q, z, [parameter.detach() for parameter in parameters]), dim)
 
 
@@ -137,14 +139,14 @@ def dreg_surrogate(
     References:
         Tucker et al. (2019), <https://arxiv.org/abs/1810.04152>.
     """
-    _check(z, parameters)
+    _check(log_joint, log_q, z, parameters)
     path = z.view_as(z)  # a node of its own: other uses of z keep their gradient
     log_w = _log_w(log_joint, log_q, path, [parameter.detach() for parameter in parameters])
     value = iwlb(log_w, dim)
     if value.requires_grad:
         weights = _normalized_weights(log_w, dim)
         weights = weights.reshape(weights.shape + (1,) * (z.dim() - weights.dim()))
-        path.register_hook(lambda gradient: gradient * weights)
+        path.register_hook(lambda gradient: (gradient * weights).to(gradient.dtype))  # z may be of fewer bits
     return value
 
 
@@ -156,11 +158,11 @@ def signal_to_noise(gradients: Tensor, dim: int) -> Tensor:
         dim: Axis of the estimates.
 
     Returns:
-        Shape of `gradients` without axis `dim`; infinite where all estimates agree, NaN where all are zero. The
-        standard deviation is the unbiased estimate's root.
+        Shape of `gradients` without axis `dim`; infinite where all estimates are the same number, NaN where that is
+        zero. The standard deviation is the unbiased estimate's root. Half precision is accumulated in float32.
 
     Raises:
-        ValueError: If `gradients` is not a floating-point tensor, `dim` is no axis of it, or the axis holds fewer than
+        ValueError: If `gradients` is not a floating-point tensor, `dim` is not one of its axes, or it holds fewer than
             two estimates.
 
     Examples:
@@ -173,13 +175,15 @@ def signal_to_noise(gradients: Tensor, dim: int) -> Tensor:
         Rainforth et al. (2018), *Tighter Variational Bounds are Not Necessarily Better*, section 3,
         <https://arxiv.org/abs/1802.04537>.
     """
-    if not gradients.is_floating_point():
-        raise ValueError(f"gradients must be floating-point numbers, got {gradients.dtype}")
-    if not -gradients.dim() <= dim < gradients.dim():
-        raise ValueError(f"dim must be an axis of gradients, shape {tuple(gradients.shape)}, got {dim}")
+    check_axis("gradients", gradients, dim)
     if gradients.shape[dim] < 2:
         raise ValueError(f"gradients must hold two estimates or more along dim, got {gradients.shape[dim]}")
-    return gradients.mean(dim).abs() / gradients.std(dim)
+    gradients = at_least_float32(gradients)
+    # Less the first and over their range: equal estimates have no deviation but 0, and the squares keep in range.
+    differences = gradients - gradients.narrow(dim, 0, 1)
+    scale = differences.detach().abs().amax(dim, keepdim=True)
+    scale = torch.where(scale == 0, 1, scale)
+    return gradients.mean(dim).abs() / scale.squeeze(dim) / (differences / scale).std(dim)
 
 
 def _log_w(
@@ -187,6 +191,7 @@ def _log_w(
 ) -> Tensor:
     log_p, log_density = log_joint(z), log_q(z, *parameters)
     for name, value in (("log_joint", log_p), ("log_q", log_density)):
+        check_floating(f"{name} must return", value)
         if value.dim() == 0 or value.shape != z.shape[: value.dim()]:
             raise ValueError(
                 f"{name} must return one value for each draw, the leading axes of z, shape {tuple(z.shape)}, "
@@ -206,7 +211,13 @@ def _normalized_weights(log_w: Tensor, dim: int) -> Tensor:
     return weights
 
 
-def _check(z: Tensor, parameters: Sequence[Tensor]) -> None:
+def _check(
+    log_joint: Callable[[Tensor], Tensor], log_q: Callable[..., Tensor], z: Tensor, parameters: Sequence[Tensor]
+) -> None:
+    for name, function in (("log_joint", log_joint), ("log_q", log_q)):
+        if not callable(function):
+            raise ValueError(f"{name} must be callable, got {type(function).__name__}")
+    check_floating("z must be", z)
     is_sequence = isinstance(parameters, Sequence) and len(parameters) > 0
     if not is_sequence or not all(isinstance(parameter, Tensor) for parameter in parameters):
         raise ValueError(f"parameters must be a sequence of one tensor or more, got {type(parameters).__name__}")

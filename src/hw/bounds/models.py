@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 
 from hw.bounds.frullani import jensen_gap, normal_jensen_gap
+from hw.bounds.weights import check_floating, exp_minus_tangent
 
 __all__ = ["DiscreteModel", "LinearGaussian"]
+
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+MOST_DRAWS = 10**15  # for very many more the bounds on the integral's exponents would cut it off
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +33,14 @@ class DiscreteModel:
     means something along directions that keep the sum of `q` only.
 
     Args:
-        joint: $p(x, z_i)$ at the observed $x$, shape `(m,)`; converted to float64.
-        q: $q(z_i \mid x)$, shape `(m,)`; converted to float64.
+        joint: $p(x, z_i)$ at the observed $x$, shape `(m,)`; copied to float64.
+        q: $q(z_i \mid x)$, shape `(m,)`; copied to float64 and divided by its sum, which may be off by the rounding of
+            a float32.
 
     Raises:
-        ValueError: If the shapes are not the same `(m,)` with `m` at least 1; if `joint` has a negative or NaN entry,
-            or its sum is not positive and finite; if `q` has a negative or NaN entry, or its sum is not 1.
+        ValueError: If a field is not of real numbers, or the shapes are not the same `(m,)` with `m` at least 1; if
+            `joint` has a negative, infinite or NaN entry, or no positive one; if `q` has a negative or NaN entry, or
+            its sum is not within $10^{-5}$ of 1.
 
     Examples:
         The evidence is one half, the two weights are 0.1 and 0.9:
@@ -58,30 +64,37 @@ class DiscreteModel:
             raise ValueError(
                 f"q must have the shape of joint, {tuple(self.joint.shape)}, got shape {tuple(self.q.shape)}"
             )
-        if not 0 < self.joint.sum() < math.inf:
+        if not 0 < self.joint.max() < math.inf:
             raise ValueError(
                 f"joint must have a positive and finite sum so that x has evidence, got {self.joint.sum().item()}"
             )
-        if not abs(self.q.sum() - 1) <= 1e-12:
-            raise ValueError(f"q must sum to 1 in double precision, got {self.q.sum().item()}")
+        if not abs(self.q.sum() - 1) <= 1e-5:
+            raise ValueError(f"q must sum to 1 within 1e-5, got {self.q.sum().item()}")
+        # A sum keeps nothing for backward, so that each quantity of the model can be differentiated on its own.
+        object.__setattr__(self, "q", self.q + (self.q / self.q.sum() - self.q).detach())
 
     @property
     def log_evidence(self) -> Tensor:
         r"""$\log p(x)$."""
-        return self.joint.sum().log()
+        return _log_sum(self.joint)
 
     @property
     def posterior(self) -> Tensor:
         r"""$p(z_i \mid x)$, shape `(m,)`."""
-        return self.joint / self.joint.sum()
+        joint = self.joint / _unit(self.joint)
+        return joint / joint.sum()
 
     @property
     def kl(self) -> Tensor:
         r"""$D_{\mathrm{KL}}(q \,\|\, p(\cdot \mid x))$; infinite where `q` has mass and `joint` has none."""
         drawn = self._drawn
         q, posterior = self.q[drawn], self.posterior[drawn]
-        # Each posterior - q + q log(q / posterior) is nonnegative but for rounding: nothing cancels near q = posterior.
-        terms = (posterior - q + q * (q.log() - posterior.log())).clamp(min=0)
+        log_ratio = q.log() - self.joint[drawn].log() + self.log_evidence  # the posterior may underflow
+        near = log_ratio.abs() < 0.5
+        # Each posterior - q + q log(q / posterior) is positive, so that nothing cancels between them; near
+        # q = posterior, where that happens within each, it is q times a function of the logarithm.
+        small = q * exp_minus_tangent(torch.where(near, -log_ratio, 0.0))
+        terms = torch.where(near, small, posterior - q + q * torch.where(near, 0.0, log_ratio))
         return terms.sum() + self.posterior[~drawn].sum()
 
     @property
@@ -112,7 +125,7 @@ class DiscreteModel:
             k: Number of draws.
 
         Raises:
-            ValueError: If `k` is not a positive integer.
+            ValueError: If `k` is not a positive integer, at most $10^{15}$.
 
         Examples:
             >>> from hw.bounds import DiscreteModel
@@ -120,10 +133,11 @@ class DiscreteModel:
             -inf
         """
         _check_count("k", k)
+        _check_range(k)
         q, joint = self.q[self._drawn], self.joint[self._drawn]
         if k == 1 or (joint == 0).any():
             return self.elbo
-        mean = joint.sum().log()
+        mean = _log_sum(joint)
         log_ratio = joint.log() - q.log() - mean
         return mean - jensen_gap(q, log_ratio, k)
 
@@ -131,7 +145,14 @@ class DiscreteModel:
         r"""Log-weights $\log p(x, z_i) - \log q(z_i \mid x)$ of the values numbered `index`, in the shape of `index`.
 
         The value is plus infinity or NaN at an index that `q` never draws.
+
+        Raises:
+            ValueError: If `index` is not a tensor of integers from 0 to `m - 1`.
         """
+        whole = isinstance(index, Tensor) and index.dtype in INTEGERS
+        if not whole or not ((index >= 0) & (index < len(self.q))).all():
+            raise ValueError(f"index must be a tensor of integers from 0 to {len(self.q) - 1}, got {index!r}")
+        index = index.long()
         return self.joint[index].log() - self.q[index].log()
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -142,9 +163,10 @@ class DiscreteModel:
             generator: The source of randomness.
 
         Raises:
-            ValueError: If `n` is not a positive integer.
+            ValueError: If `n` is not a positive integer or `generator` not a generator.
         """
         _check_count("n", n)
+        _check_generator(generator)
         return self.q.detach().multinomial(n, replacement=True, generator=generator)
 
     def sample_log_w(self, n: int, generator: torch.Generator) -> Tensor:
@@ -155,7 +177,7 @@ class DiscreteModel:
             generator: The source of randomness.
 
         Raises:
-            ValueError: If `n` is not a positive integer.
+            ValueError: If `n` is not a positive integer or `generator` not a generator.
         """
         return self.log_w(self.sample(n, generator))
 
@@ -169,7 +191,7 @@ class LinearGaussian:
     r"""The model $z \sim N(0, 1)$, $x \mid z \sim N(a z + b, \sigma^2)$ at one $x$, with a normal $q(z \mid x)$.
 
     Every quantity is a 0-dimensional float64 tensor, differentiable with respect to every field. A field is a number or
-    a 0-dimensional tensor, and is converted to float64.
+    a 0-dimensional tensor, and is copied to float64.
 
     Args:
         x: The observation.
@@ -180,7 +202,7 @@ class LinearGaussian:
         noise_variance: $\sigma^2$.
 
     Raises:
-        ValueError: If a field is not one finite number, or a variance is not positive.
+        ValueError: If a field is not one real finite number, or a variance is not positive.
 
     Examples:
         The bound is tight where `q` is the posterior:
@@ -192,7 +214,7 @@ class LinearGaussian:
         >>> (model.elbo == model.log_evidence).item()
         True
 
-        A `q` with less than half the variance of the posterior has a variance of the weights that is infinite:
+        A `q` with at most half the variance of the posterior has a variance of the weights that is infinite:
 
         >>> from hw.bounds import LinearGaussian
         >>> LinearGaussian(1, q_mean=0.5, q_variance=0.2).chi2.item()
@@ -260,9 +282,9 @@ class LinearGaussian:
             k: Number of draws.
 
         Raises:
-            ValueError: If `k` is not a positive integer; if `q` is so much wider than the posterior, or so far from it,
-                that the integral needs more than $2^{23}$ points (at `k=2` about 20 times the posterior's variance, or
-                a distance of 30 of its standard deviations).
+            ValueError: If `k` is not a positive integer, at most $10^{15}$; if `q` is so much wider than the posterior,
+                or so far from it, that the integral needs more than $2^{23}$ points (at `k=2` about 20 times the
+                posterior's variance, or a distance of 30 of its standard deviations; less of each if both are large).
 
         Examples:
             >>> from hw.bounds import LinearGaussian
@@ -272,6 +294,7 @@ class LinearGaussian:
             0.5
         """
         _check_count("k", k)
+        _check_range(k)
         if k == 1:
             return self.elbo
         ratio = self.q_variance / self.posterior_variance
@@ -279,13 +302,22 @@ class LinearGaussian:
         return self.log_evidence - normal_jensen_gap(ratio, shift, k)
 
     def log_joint(self, z: Tensor) -> Tensor:
-        r"""$\log p(x, z)$, in the shape of `z`."""
+        r"""$\log p(x, z)$, in the shape of `z`.
+
+        Raises:
+            ValueError: If `z` is not a floating-point tensor.
+        """
+        check_floating("z must be", z)
         return _log_normal(z, 0, torch.ones_like(z)) + _log_normal(
             self.x, self.slope * z + self.intercept, self.noise_variance
         )
 
     def log_w(self, z: Tensor) -> Tensor:
-        r"""Log-weights $\log p(x, z) - \log q(z \mid x)$, in the shape of `z`."""
+        r"""Log-weights $\log p(x, z) - \log q(z \mid x)$, in the shape of `z`.
+
+        Raises:
+            ValueError: If `z` is not a floating-point tensor.
+        """
         return self.log_joint(z) - _log_normal(z, self.q_mean, self.q_variance)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -296,9 +328,10 @@ class LinearGaussian:
             generator: The source of randomness.
 
         Raises:
-            ValueError: If `n` is not a positive integer.
+            ValueError: If `n` is not a positive integer or `generator` not a generator.
         """
         _check_count("n", n)
+        _check_generator(generator)
         noise = torch.randn(n, dtype=torch.float64, generator=generator, device=generator.device)
         return self.q_mean + self.q_variance.sqrt() * noise
 
@@ -310,7 +343,7 @@ class LinearGaussian:
             generator: The source of randomness.
 
         Raises:
-            ValueError: If `n` is not a positive integer.
+            ValueError: If `n` is not a positive integer or `generator` not a generator.
         """
         return self.log_w(self.sample(n, generator))
 
@@ -320,7 +353,7 @@ def _log_normal(value: Tensor, mean: Tensor | float, variance: Tensor) -> Tensor
 
 
 def _law(name: str, values: Tensor | Sequence[float]) -> Tensor:
-    values = torch.as_tensor(values, dtype=torch.float64)
+    values = _float64(name, values)
     if values.dim() != 1 or len(values) == 0:
         raise ValueError(f"{name} must have shape (m,) with m at least 1, got shape {tuple(values.shape)}")
     if not (values >= 0).all():
@@ -329,12 +362,44 @@ def _law(name: str, values: Tensor | Sequence[float]) -> Tensor:
 
 
 def _number(name: str, value: Tensor | float) -> Tensor:
-    value = torch.as_tensor(value, dtype=torch.float64)
+    value = _float64(name, value)
     if value.dim() != 0 or not value.isfinite():
         raise ValueError(f"{name} must be one finite number, got {value.tolist()}")
     if name.endswith("variance") and value <= 0:
         raise ValueError(f"{name} must be positive, got {value.item()}")
     return value
+
+
+def _float64(name: str, value: object) -> Tensor:
+    """Make a copy; what carries a type of its own is looked at in that, for a conversion drops imaginary parts."""
+    try:
+        dtype = None if hasattr(value, "dtype") else torch.float64
+        copy = value if isinstance(value, Tensor) else torch.tensor(value, dtype=dtype)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{name} must be of real numbers, got {value!r}") from error
+    if copy.is_complex() or copy.layout != torch.strided:
+        raise ValueError(f"{name} must be of real numbers, got {value!r}")
+    return copy.to(torch.float64, copy=True)
+
+
+def _unit(values: Tensor) -> float:
+    """Return 1, or the number of values if their sum overflows: in this unit it does not."""
+    return 1.0 if values.sum().isfinite() else float(len(values))
+
+
+def _log_sum(values: Tensor) -> Tensor:
+    unit = _unit(values)
+    return (values / unit).sum().log() + math.log(unit)
+
+
+def _check_range(k: int) -> None:
+    if k > MOST_DRAWS:
+        raise ValueError(f"k must be at most 10**15 so that the integral stays in range, got {k!r}")
+
+
+def _check_generator(generator: torch.Generator) -> None:
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
 
 
 def _check_count(name: str, value: int) -> None:

@@ -22,8 +22,9 @@ from torch.autograd.function import FunctionCtx
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
 
-from hw.bounds.weights import at_least_float32, iwlb, normalize, relative_weights
+from hw.bounds.weights import at_least_float32, check_floating, iwlb, normalize, relative_weights
 
 __all__ = ["streaming_iwlb"]
 
@@ -35,13 +36,18 @@ def streaming_iwlb(sample_log_w: Sampler, k: int, generator: torch.Generator, *,
     r"""Log of the mean weight of $k$ draws in memory that one chunk of them takes, in nats.
 
     The value and its gradient are those of `iwlb(sample_log_w(k, generator), 0)` for the same draws. Anything that
-    `sample_log_w` closes over is differentiated: parameters, modules, results of other computations. On the CPU, with
-    `chunk` a multiple of 16, and with one call of a torch sampler such as `torch.randn(n, ..., generator=generator)`
-    in `sample_log_w`, the draws too are the same, and `generator` ends in the same state; otherwise they are other
-    draws of the same law.
+    `sample_log_w` closes over is differentiated: parameters, modules, results of other computations, if these were
+    made in the thread that calls it. On the CPU, with `chunk` a multiple of 16, and with one call of a torch sampler
+    in `sample_log_w` whose first axis is the draws, such as `torch.randn(n, ..., generator=generator)`, the draws too
+    are the same, and `generator` ends in the same state; otherwise they are other draws of the same law.
 
-    `sample_log_w` runs once a chunk, and once more a chunk in backward, so it should not count its calls or update
-    statistics. Differentiating the gradient again (`create_graph=True`) is right, but keeps all $k$ draws.
+    `sample_log_w` runs once a chunk (for the first chunk up to three times), and once more a chunk in backward, so it
+    should not count its calls or update statistics. It may differentiate inside; then each chunk builds its graph in
+    forward too. Differentiating the gradient again (`create_graph=True`) is right, but keeps all $k$ draws. A
+    reentrant `torch.utils.checkpoint` inside is not supported.
+
+    Randomness is checked as far as it is seen: of other generators only the global one of the CPU is watched, and only
+    where there is more than one chunk is a repetition compared with the first time, to 1000 rounding errors.
 
     Args:
         sample_log_w: Maps `(n, generator)` to the log-weights of `n` draws of $q$, shape `(n, ...)`; all randomness
@@ -54,11 +60,13 @@ def streaming_iwlb(sample_log_w: Sampler, k: int, generator: torch.Generator, *,
         The bound, shape `(...)`; it requires grad if the log-weights do.
 
     Raises:
-        ValueError: If `k` or `chunk` is not a positive integer or `generator` not a generator; if `sample_log_w` does
-            not return `n` log-weights in a floating-point tensor of one shape, draws from another generator, keeps
-            results from one call to the next, or reads a result by no torch function; in backward, if it does not
-            return again what it returned before, or hands a tensor whose copy would be needed to something else than
-            a torch function, such as `apply` of an autograd function.
+        ValueError: If `k` or `chunk` is not a positive integer or `generator` not a generator; if `sample_log_w` is not
+            callable, does not return `n` log-weights in a floating-point tensor of one shape, draws from the global
+            generator or from `generator` itself, keeps results from one call to the next, or reads a result by no torch
+            function; in backward, if it does not return again what it returned before, if it hands a tensor whose copy
+            would be needed to something else than a torch function, such as `apply` of an autograd function, or if it
+            depends on a tensor that its first chunk did not depend on, as a `streaming_iwlb` of more than one chunk
+            does inside the `sample_log_w` of another.
 
     Examples:
         The proposal is the posterior, so that every weight is the evidence:
@@ -72,6 +80,8 @@ def streaming_iwlb(sample_log_w: Sampler, k: int, generator: torch.Generator, *,
     References:
         Burda et al. (2016), equation 8, <https://arxiv.org/abs/1509.00519>.
     """
+    if not callable(sample_log_w):
+        raise ValueError(f"sample_log_w must be callable, got {type(sample_log_w).__name__}")
     for name, number in (("k", k), ("chunk", chunk)):
         if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
             raise ValueError(f"{name} must be a positive integer, got {number!r}")
@@ -96,7 +106,9 @@ class _Replay:
         self.autocast = [(kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)) for kind in kinds]
         self.tensors: dict[Edge, Tensor] = {}  # what the log-weights depend on
         self.makes_leaves = False  # whether a chunk makes leaves of its own, which are no use to anyone else
-        self.frozen: set[Edge] | None = None  # leaves of the first chunk that took no gradient in forward
+        self.needs_graph: bool | None = None  # whether it draws only where gradients are recorded, once that is known
+        self.read = WeakIdKeyDictionary()  # leaves that the draws were seen to read, and whether they required grad
+        self.birth = 0  # count of the graph's nodes when backward began
 
     def draw(self, n: int, source: torch.Generator) -> Tensor:
         """Log-weights of the next chunk, under the autocast of the first time."""
@@ -106,20 +118,22 @@ class _Replay:
                 contexts.enter_context(torch.autocast(kind, dtype, enabled, cache_enabled=False))
             return _draw(self.sample_log_w, n, source)
 
-    def refuse_new_leaves(self, edges: set[Edge]) -> None:
-        """Refuse a chunk that depends on what the first one did not depend on: its gradient would be lost."""
-        if self.frozen is None:
-            self.frozen = edges
-        if edges - self.frozen and not self.makes_leaves:
-            raise ValueError(
-                "sample_log_w must depend on the same tensors in every chunk so that the first one shows them all, "
-                "got a chunk that depends on another"
-            )
+    def refuse_unknown(self, edges: set[Edge]) -> None:
+        """Refuse a chunk that depends on what the first one did not depend on: its gradient would be lost.
+
+        No gradient is lost of a leaf that was a constant in forward, nor of one that the chunk itself made.
+        """
+        for node, _ in edges:
+            required = self.read.get(node.variable) if _is_leaf(node) else True
+            if required or (required is None and not self.makes_leaves):
+                raise ValueError(
+                    "sample_log_w must depend on the same tensors in every chunk, in backward too, so that the first "
+                    "one shows them all, got a chunk that depends on another (or one streaming_iwlb in another)"
+                )
 
     def chunks(self, copies: list[Tensor]) -> Iterator[Tensor]:
         """Log-weights of all chunks, in order, made from copies of the tensors."""
-        self.frozen = None
-        source = _generator_at(self.state, self.device)
+        self.birth, source = _newest(), _generator_at(self.state, self.device)
         swap = _Swap(dict(zip(map(id, self.tensors.values()), copies, strict=True)))
         for n in self.sizes:
             with swap:
@@ -170,7 +184,7 @@ def _reduce(replay: _Replay, source: torch.Generator) -> Tensor:
 
 
 def _reduce_one(replay: _Replay, n: int, source: torch.Generator) -> Tensor:
-    if replay.tensors and not replay.makes_leaves:  # known from the first chunk; backward refuses others
+    if replay.needs_graph is False:  # the tensors are known from the first chunk; backward refuses others
         with torch.no_grad():
             return _reduced(replay.draw(n, source))[0]
     birth, state = _newest(), source.get_state()
@@ -180,6 +194,8 @@ def _reduce_one(replay: _Replay, n: int, source: torch.Generator) -> Tensor:
     if edges - replay.tensors.keys():
         del log_w
         replay.tensors |= _look_up(edges, replay, n, state, reduced)
+        if replay.needs_graph is None:
+            replay.needs_graph = replay.makes_leaves or not _draws_without_graph(replay, n, state, reduced)
     return reduced
 
 
@@ -214,9 +230,10 @@ def _gradients(output: Tensor, replay: _Replay, copies: list[Tensor], **options:
         return [None] * len(copies)
     tensors = replay.tensors
     copied = {get_gradient_edge(tensor)[:2] for tensor in copies}
-    met = _meets([get_gradient_edge(output)[:2]], lambda edge: edge in copied or edge in tensors or _is_leaf(edge[0]))
+    known = copied | tensors.keys()
+    met = _meets([get_gradient_edge(output)[:2]], lambda edge: edge in known or _is_input(edge[0], replay.birth))
     direct = met & tensors.keys()
-    replay.refuse_new_leaves(met - copied - direct)
+    replay.refuse_unknown(met - known)
     _refuse_tangled(direct, tensors, twice=bool(options))
     read = [tensors[edge] for edge in direct]
     found = torch.autograd.grad(output, [*copies, *read], allow_unused=True, **options)
@@ -237,7 +254,7 @@ def _newest() -> int:
 def _inputs(log_w: Tensor, birth: int) -> set[Edge]:
     """Edges at which the graph of a chunk meets leaves and tensors that are older than it."""
     start = [get_gradient_edge(log_w)[:2]] if log_w.requires_grad else []
-    return _meets(start, lambda edge: _is_leaf(edge[0]) or edge[0]._sequence_nr() < birth)
+    return _meets(start, lambda edge: _is_input(edge[0], birth))
 
 
 def _meets(start: Iterable[Edge], is_end: Callable[[Edge], bool]) -> set[Edge]:
@@ -261,7 +278,8 @@ def _look_up(edges: set[Edge], replay: _Replay, n: int, state: Tensor, reduced: 
         log_w = replay.draw(n, _generator_at(state, replay.device))
     _refuse_another(_reduced(log_w)[0], reduced)
     again = _inputs(log_w, birth)
-    replay.makes_leaves = bool(edges ^ again)
+    replay.makes_leaves |= bool(edges ^ again)
+    replay.read.update(watch.read)
     if not all(_is_leaf(node) for node, _ in edges ^ again):
         raise ValueError(
             "sample_log_w must keep no result from one call to the next so that each chunk can be drawn again alone, "
@@ -276,19 +294,32 @@ def _look_up(edges: set[Edge], replay: _Replay, n: int, state: Tensor, reduced: 
     return found
 
 
+def _draws_without_graph(replay: _Replay, n: int, state: Tensor, reduced: Tensor) -> bool:
+    """Whether the same comes without recording gradients; not so where the draws are differentiated inside."""
+    try:
+        with torch.no_grad():
+            again, _ = _reduced(replay.draw(n, _generator_at(state, replay.device)))
+    except Exception:  # of any type, as the function is the caller's; it has just run twice with gradients recorded
+        return False
+    return _same(again, reduced)
+
+
 class _Watch(TorchFunctionMode):
-    """Remembers the results of earlier computations, older than `birth`, that torch functions read."""
+    """Remembers the results of earlier computations, older than `birth`, and the leaves that torch functions read."""
 
     def __init__(self, birth: int) -> None:
         super().__init__()
         self.birth = birth
         self.seen: dict[Edge, Tensor] = {}
+        self.read = WeakIdKeyDictionary()
 
     def __torch_function__(
         self, func: Callable[..., object], types: object, args: tuple = (), kwargs: dict | None = None
     ) -> object:
         for tensor in tree_leaves((args, kwargs)):
-            if isinstance(tensor, Tensor) and tensor.grad_fn and tensor.grad_fn._sequence_nr() < self.birth:
+            if isinstance(tensor, Tensor) and tensor.grad_fn is None:
+                self.read[tensor] = tensor.requires_grad or self.read.get(tensor, False)
+            elif isinstance(tensor, Tensor) and tensor.grad_fn._sequence_nr() < self.birth:
                 self.seen[tensor.grad_fn, tensor.output_nr] = tensor
         return func(*args, **kwargs or {})
 
@@ -317,11 +348,19 @@ def _is_leaf(node: Node) -> bool:
     return node.name() == "torch::autograd::AccumulateGrad"
 
 
-def _refuse_another(again: Tensor, before: Tensor) -> None:
+def _is_input(node: Node, birth: int) -> bool:
+    return _is_leaf(node) or node._sequence_nr() < birth
+
+
+def _same(again: Tensor, before: Tensor) -> bool:
     # Sums on a GPU may differ by rounding from run to run; other draws differ by much more.
     tolerance = 1e3 * torch.finfo(before.dtype).eps
     same_kind = (again.shape, again.dtype) == (before.shape, before.dtype)
-    if not same_kind or not torch.allclose(again, before, rtol=tolerance, atol=tolerance, equal_nan=True):
+    return same_kind and torch.allclose(again, before, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _refuse_another(again: Tensor, before: Tensor) -> None:
+    if not _same(again, before):
         raise ValueError(
             "sample_log_w must return the same log-weights from the same state of its generator so that the gradient "
             "is that of the value, got others (other randomness, or a change of what it reads)"
@@ -350,9 +389,7 @@ def _refuse_another_kind(first: Tensor, other: Tensor) -> None:
 
 def _draw(sample_log_w: Sampler, n: int, source: torch.Generator) -> Tensor:
     log_w = sample_log_w(n, source)
-    if not isinstance(log_w, Tensor) or not log_w.is_floating_point():
-        found = f"dtype {log_w.dtype}" if isinstance(log_w, Tensor) else type(log_w).__name__
-        raise ValueError(f"sample_log_w must return a floating-point tensor, got {found}")
+    check_floating("sample_log_w must return", log_w)
     if log_w.shape[:1] != (n,):
         raise ValueError(f"sample_log_w must return {n} draws on the first axis, got shape {tuple(log_w.shape)}")
     return at_least_float32(log_w)

@@ -2,8 +2,9 @@ r"""Bounds on the log-evidence from log-weights $\log w = \log p(x, z) - \log q(
 
 Nothing here draws: the functions map an axis of $k$ log-weights to one number, and are right, with their gradients,
 for log-weights of any size, infinite ones included. A weight of zero is a log-weight of $-\infty$. NaN is never
-hidden: one NaN among the $k$ makes the value NaN. Half precision is accumulated and returned in
-float32, since at $-500$ a float16 is a quarter of a nat from the next one.
+hidden: one NaN among the $k$ makes the value NaN. Tensors are strided, in float64, float32 or half precision. Half
+precision is accumulated and returned in float32, since at $-500$ a float16 is a quarter of a nat from the next one. Of
+`torch.func` only `grad` is supported: there is no `vmap` and no forward mode.
 
 References:
     Kingma and Welling (2014), *Auto-Encoding Variational Bayes*, <https://arxiv.org/abs/1312.6114>. Burda, Grosse and
@@ -51,7 +52,8 @@ def iwlb(log_w: Tensor, dim: int) -> Tensor:
 
     With $k$ independent draws of $q$ on `dim` the expectation of $\log \frac1k \sum_j w_j$ is $L_k$, and
     $L_1 \le L_k \le \log p(x)$. The gradient is the normalized weights $w_j / \sum_i w_i$. If every weight is zero
-    the value is $-\infty$ and the gradient 0 (no draw carries weight); infinite weights share the gradient equally.
+    the value is $-\infty$ and the gradient 0 (no draw carries weight). If one is infinite, the log-weights that are
+    $+\infty$ or the largest finite number share the gradient equally.
 
     Args:
         log_w: Log-weights of the draws, shape `(..., k, ...)`.
@@ -81,7 +83,8 @@ def kl_gap(log_w: Tensor, dim: int) -> Tensor:
     r"""What the importance-weighted bound gains over the ELBO on the same draws, in nats.
 
     It is `iwlb` minus `elbo` without the cancellation, and never negative. Its expectation $L_k - L_1$ is at most
-    $\mathrm{KL}(q \,\|\, p(z | x))$ and tends to it as $k$ grows, if $q$ has mass wherever the posterior has.
+    $\mathrm{KL}(q \,\|\, p(z | x))$ and tends to it as $k$ grows, if the ELBO is finite and $q$ has mass wherever the
+    posterior has.
 
     Args:
         log_w: Log-weights of the draws, shape `(..., k, ...)`.
@@ -89,8 +92,8 @@ def kl_gap(log_w: Tensor, dim: int) -> Tensor:
 
     Returns:
         The gap, shape of `log_w` without `dim`. It is 0 if all weights are equal, also if all are zero or all
-        infinite: equal weights gain nothing. Otherwise it is $+\infty$ if any weight is zero or infinite. The
-        gradient of a row with an infinite weight is 0.
+        infinite: equal weights gain nothing. Otherwise it is NaN with a NaN, and $+\infty$ if any weight is zero or
+        infinite, or if the gap is larger than the largest number. The gradient of a row with an infinite weight is 0.
 
     Raises:
         ValueError: If `log_w` is not a floating-point tensor, `dim` is not one of its axes, or that axis is empty.
@@ -116,9 +119,28 @@ def kl_gap(log_w: Tensor, dim: int) -> Tensor:
     # For the far rows the two bounds lie so far apart that their difference cancels nothing; the near rows add
     # exp(a) - 1 - a >= 0 of the centered log-weights a, which keeps the digits of log-weights that hardly differ.
     centered = torch.where(near, 2 * half - mean, 0.0)
-    gap = torch.where(near, _mean(_exp_minus_tangent(centered), dim).unsqueeze(dim).log1p(), 0.0)
+    gap = torch.where(near, _mean(exp_minus_tangent(centered), dim).unsqueeze(dim).log1p(), 0.0)
     far = torch.where(near, 0.0, _LogMeanExp.apply(2 * half, dim).unsqueeze(dim) - mean)
     return (gap + far).squeeze(dim)
+
+
+def check_floating(subject: str, values: object) -> None:
+    """Refuse what is no tensor of numbers that torch calculates with; `subject` ends in a verb."""
+    if not isinstance(values, Tensor):
+        raise ValueError(f"{subject} a floating-point tensor, got {type(values).__name__}")
+    usual = values.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    if not usual or values.layout != torch.strided:
+        raise ValueError(
+            f"{subject} a floating-point tensor, strided and of 16, 32 or 64 bits, "
+            f"got dtype {values.dtype}, layout {values.layout}"
+        )
+
+
+def check_axis(name: str, values: Tensor, dim: int) -> None:
+    """Refuse what is no tensor of numbers, and a number that is none of its axes."""
+    check_floating(f"{name} must be", values)
+    if not isinstance(dim, Integral) or isinstance(dim, bool) or not -values.dim() <= dim < values.dim():
+        raise ValueError(f"dim must be an axis of {name}, which has shape {tuple(values.shape)}, got {dim!r}")
 
 
 def at_least_float32(log_w: Tensor) -> Tensor:
@@ -188,13 +210,18 @@ class _Shares(torch.autograd.Function):
 
 def _mean(values: Tensor, dim: int) -> Tensor:
     mean = values.mean(dim)
-    if mean.isfinite().all():
+    finite = mean.isfinite()
+    if finite.all():
         return mean
-    # The sum of numbers near the largest one overflows, the sum of their shares does not.
-    return (values / values.shape[dim]).sum(dim)
+    # The sum of numbers near the largest one overflows, the sum of half their shares does not. It may round to more
+    # than half the largest: it is moved between the ends of the row; where it is infinite the move is NaN and left out.
+    half = (values / 2 / values.shape[dim]).sum(dim)
+    low, high = values.detach().aminmax(dim=dim)
+    inward = (half.clamp(low / 2, high / 2) - half).detach().nan_to_num(0.0)
+    return torch.where(finite, mean, 2 * (half + inward))
 
 
-def _exp_minus_tangent(x: Tensor) -> Tensor:
+def exp_minus_tangent(x: Tensor) -> Tensor:
     """Return exp(x) - 1 - x: for small x by the Taylor series, since expm1(x) - x cancels there."""
     small = x.abs() < 0.5
     near_zero = torch.where(small, x, 0.0)
@@ -206,11 +233,7 @@ def _exp_minus_tangent(x: Tensor) -> Tensor:
 
 
 def _checked(log_w: Tensor, dim: int) -> Tensor:
-    if not isinstance(log_w, Tensor) or not log_w.is_floating_point():
-        found = f"dtype {log_w.dtype}" if isinstance(log_w, Tensor) else type(log_w).__name__
-        raise ValueError(f"log_w must be a floating-point tensor, got {found}")
-    if not isinstance(dim, Integral) or isinstance(dim, bool) or not -log_w.dim() <= dim < log_w.dim():
-        raise ValueError(f"dim must be an axis of log_w, which has shape {tuple(log_w.shape)}, got {dim!r}")
+    check_axis("log_w", log_w, dim)
     if log_w.shape[dim] == 0:
         raise ValueError(f"log_w must have at least one draw on axis {dim}, got shape {tuple(log_w.shape)}")
     return at_least_float32(log_w)
