@@ -58,16 +58,25 @@ def snippets(docstring: str) -> list[str]:
     return ["".join(group) for group in groups if group]
 
 
+def quoted(page: str) -> list[tuple[str, str]]:
+    """Session and expression of each value in a page's prose."""
+    return re.findall(PATTERN, re.sub(r"`[^`\n]+`", "", page))
+
+
 def run_alone(code: str) -> None:
     exec(compile(code, "<snippet>", "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("place", FENCES)
 def test_each_fence_runs_alone(place):
-    fence = FENCES[place]
-    _, printed = execute(fence)
+    fence, text = FENCES[place], PAGES[place.rpartition(":")[0]]
+    names, printed = execute(fence)
     if fence.options.get("html") == "on":
         assert "<svg" in printed or "<table" in printed
+    values = Page(text, ran={fence.options["session"]: names} if "session" in fence.options else {})
+    for session, expression in quoted(text):
+        if session == fence.options.get("session"):
+            assert values.value(session, expression)
 
 
 @pytest.mark.parametrize(("name", "code"), examples_of_docstrings().items())
@@ -113,11 +122,9 @@ def test_prose_has_no_typed_results(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_computed_values_can_be_computed(page):
-    values = Page(PAGES[page])
-    prose = re.sub(r"`[^`\n]+`", "", PAGES[page])
-    for session, expression in re.findall(PATTERN, prose):
-        assert values.value(session, expression)
+def test_computed_values_name_a_session_of_their_page(page):
+    sessions = {fence.options.get("session") for fence in fences(PAGES[page])}
+    assert {session for session, _ in quoted(PAGES[page])} <= sessions
 
 
 @pytest.mark.parametrize("page", PAGES)

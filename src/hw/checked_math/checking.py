@@ -30,6 +30,7 @@ class Outcome:
     instances: int = 0
     relations: list[Relation] = field(default_factory=list)
     counterexample: Counterexample | None = None
+    refuting: tuple[Instance, int] | None = None  # the first instance on which a claim fails, and its draw
 
 
 def verify(
@@ -58,6 +59,7 @@ def verify(
         found |= dict(zip(group, part.relations, strict=False))
         if part.counterexample and not outcome.counterexample:
             outcome.counterexample = replace(part.counterexample, relation=group[part.counterexample.relation])
+            outcome.refuting = part.refuting
             if first_only:
                 return outcome
     outcome.relations = [found[number] for number in sorted(found)]
@@ -76,6 +78,7 @@ def _verify_group(
         outcome.instances += 1
         failing = next((place for place, judgment in enumerate(judgments) if not judgment.passed), None)
         if failing is not None:
+            outcome.refuting = instance, draw
             if first_only:
                 outcome.counterexample = Counterexample((), "", comparisons[failing].sign, "", failing)
                 return outcome

@@ -20,10 +20,11 @@ from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.grammar.tokens import Token, tokens
 from hw.checked_math.implementation import compared
 from hw.checked_math.models import MODELS
-from hw.checked_math.models.model import Model
+from hw.checked_math.models.model import Instance, Model
 from hw.checked_math.pages import Store, digest
 from hw.checked_math.reading import Context, Reading, read
 from hw.checked_math.records import Mutation
+from hw.checked_math.running import Runner, guarded
 from hw.checked_math.syntax import Density, Divergence, Node, Operation, Statement, walk
 
 __all__ = ["Mutant", "mutants", "mutate_file"]
@@ -125,6 +126,8 @@ def _replacements(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
     before = found[at - 1].text if at else ""
     if token.kind == "number":
         number = int(token.text) if token.text.isdigit() else 0
+        if found[at + 1 : at + 2] and found[at + 1].text == ":":  # z_{0:k} has one draw more, which nothing uses
+            return (str(number + 1),)
         return tuple(str(other) for other in (number + 1, number - 1) if token.text.isdigit() and other >= 0)
     if token.kind == "name":
         return _other_names(found, at, names)
@@ -329,10 +332,11 @@ def _mutated(formula: Formula, context: Context, later: list[Formula], rows: lis
     also_true: list[tuple[str, str]] = []
     reasons = {row["mutant"]: row for row in rows}
     original = kept(lambda model: read(formula.latex, model, context))  # read once for all mutants
+    known: list[tuple[Instance, int]] = []  # what has refuted a mutant is likely to refute the next
     for mutant in mutants(formula.latex, names):
         changed = replace(formula, latex=mutant.latex)
         try:
-            fails = _fails(changed, original, context, later)
+            fails = _fails(changed, original, context, later, known)
         except FormulaError:
             unparsed += 1
             continue
@@ -350,19 +354,43 @@ def _mutated(formula: Formula, context: Context, later: list[Formula], rows: lis
     return Mutation(count, refuted, tuple(also_true), tuple(survivors), unparsed)
 
 
-def _fails(changed: Formula, original: Callable[[Model], Reading], context: Context, later: list[Formula]) -> bool:
+def _fails(
+    changed: Formula,
+    original: Callable[[Model], Reading],
+    context: Context,
+    later: list[Formula],
+    known: list[tuple[Instance, int]],
+) -> bool:
     """Whether a counterexample to the mutant exists, or, for a definition, to a later formula that uses it."""
     models = [MODELS[name] for name in changed.options["model"].replace(",", " ").split()]
     assume = [part.strip() for part in changed.options.get("assume", "").split(",") if part.strip()]
     seed = seed_of(changed.id)
     for model in models:
         reading = _changed_claims(read(changed.latex, model, context), original(model))
-        if reading.comparisons and verify(reading, assume, seed, first_only=True).counterexample:
+        if reading.comparisons and _refuted(reading, assume, seed, known):
             return True
         function = changed.options.get("implements")
         if function and compared(reading, function, assume, seed)[1]:
             return True
     return any(_later_fails(changed, other, context, later) for other in later)
+
+
+def _refuted(reading: Reading, assume: list[str], seed: int, known: list[tuple[Instance, int]]) -> bool:
+    """Whether a counterexample exists; in a finite model, those known of other mutants are tried first."""
+    if reading.model.vocabulary.points and known:
+        runner = Runner(reading, assume, seed)
+        for place, (instance, draw) in enumerate(known[:8]):
+            try:
+                judgments = guarded(runner.judged, instance, draw)
+            except FormulaError:
+                continue
+            if judgments is not None and not all(judgment.passed for judgment in judgments):
+                known.insert(0, known.pop(place))
+                return True
+    found = verify(reading, assume, seed, first_only=True).refuting
+    if found:
+        known.insert(0, found)
+    return found is not None
 
 
 def _changed_claims(mutant: Reading, original: Reading) -> Reading:

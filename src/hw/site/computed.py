@@ -7,7 +7,7 @@ were typed all the same.
 
 import html
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -50,10 +50,10 @@ NOT_PROSE = (
 class Page:
     """The sessions of one page, each run once, when a value of it is first asked for."""
 
-    def __init__(self, markdown: str) -> None:
-        """Read the page's fences."""
+    def __init__(self, markdown: str, ran: Mapping[str, dict[str, Any]] | None = None) -> None:
+        """Read the page's fences; `ran` holds the names that sessions which have run already leave behind."""
         self._fences = {fence.options["session"]: fence for fence in fences(markdown) if "session" in fence.options}
-        self._names: dict[str, dict[str, Any]] = {}
+        self._names: dict[str, dict[str, Any]] = dict(ran or {})
 
     def value(self, session: str, expression: str) -> str:
         r"""Text of an expression's value after the session's fence has run.
