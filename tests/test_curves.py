@@ -178,7 +178,7 @@ finite = st.floats(-1e9, 1e9).map(lambda value: round(value, 3))
 @settings(max_examples=6, deadline=None)
 @given(
     st.lists(st.lists(st.tuples(finite, finite), min_size=1, max_size=4), min_size=1, max_size=3),
-    st.lists(st.text("abcxyzα()=", min_size=1, max_size=12), min_size=3, max_size=3),
+    st.lists(st.text("abcxyzα=", min_size=1, max_size=12), min_size=3, max_size=3),
     st.booleans(),
 )
 def test_any_finite_curves_are_drawn_with_their_labels_apart(curves, labels, log):
