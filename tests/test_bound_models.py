@@ -171,6 +171,14 @@ def test_discrete_members_from_their_definitions(model):
     torch.testing.assert_close(model.posterior, torch.tensor(joint, dtype=torch.float64) / evidence)
 
 
+@pytest.mark.parametrize("e", [1e-3, 1e-6])
+def test_kl_of_normals_of_nearly_equal_variances(e):
+    kl = LinearGaussian(1, 0.5, 0.5 * (1 + e)).kl
+    series = sum((-1) ** n * e**n / n for n in range(2, 8)) / 2  # of (e - log(1 + e)) / 2
+    close(kl, series, rtol=1e-14 / e)  # the two logarithms are that far off, relative to e
+    assert kl > 0
+
+
 def exact_kl(joint, q):
     """In 60 decimal digits, from the double precision numbers as they are and q over its sum."""
     with localcontext() as context:

@@ -128,7 +128,7 @@ def kl_diag_normal(mean: Tensor, log_var: Tensor) -> Tensor:
         Kingma and Welling (2014), Appendix B, <https://arxiv.org/abs/1312.6114>.
     """
     mean, log_var = _alike(mean=mean, log_var=log_var)
-    return (mean.square() + _exp_minus_line(log_var)).sum(-1) / 2
+    return (mean.square() + exp_minus_tangent(log_var)).sum(-1) / 2
 
 
 def kl_normal(mean_0: Tensor, log_var_0: Tensor, mean_1: Tensor, log_var_1: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ def kl_normal(mean_0: Tensor, log_var_0: Tensor, mean_1: Tensor, log_var_1: Tens
     point_masses = log_var_0.isneginf() & log_var_1.isneginf()
     log_ratio = torch.where(point_masses, 0, log_var_0 - log_var_1)  # -inf + inf is NaN
     shift = _in_units_of(log_var_1, mean_0 - mean_1)
-    return (shift.square() + _exp_minus_line(log_ratio)).sum(-1) / 2
+    return (shift.square() + exp_minus_tangent(log_ratio)).sum(-1) / 2
 
 
 def js_normal(mean_0: Tensor, log_var_0: Tensor, mean_1: Tensor, log_var_1: Tensor) -> Tensor:
@@ -262,16 +262,16 @@ def _kl_terms(p: Tensor, q: Tensor) -> Tensor:
     """The terms p log(p/q) - p + q of two positive laws."""
     log_ratio = _log_ratio(q, p)
     far = (q - p - p * log_ratio).clamp(min=0)  # of subnormal laws the rounding can be negative
-    return torch.where(log_ratio.abs() < 0.25, p * _exp_minus_line_near_zero(log_ratio), far)
+    return torch.where(log_ratio.abs() < 0.25, p * _exp_minus_tangent_near_zero(log_ratio), far)
 
 
-def _exp_minus_line(x: Tensor) -> Tensor:
-    """The function exp x - 1 - x, never negative."""
+def exp_minus_tangent(x: Tensor) -> Tensor:
+    """The function exp x - 1 - x, never negative: how far exp lies above its tangent at 0."""
     far = torch.where(x == math.inf, 1e4, x)  # inf - inf is NaN, and exp 1e4 is inf already
-    return torch.where(x.abs() < 0.25, _exp_minus_line_near_zero(x), far.expm1() - far)
+    return torch.where(x.abs() < 0.25, _exp_minus_tangent_near_zero(x), far.expm1() - far)
 
 
-def _exp_minus_line_near_zero(x: Tensor) -> Tensor:
+def _exp_minus_tangent_near_zero(x: Tensor) -> Tensor:
     # The closed form cancels to the second order; the series has no cancellation and is exact to rounding up to 1/4.
     # Beyond, where it is not used, the clamp keeps it finite: 0 · inf would make the gradient NaN.
     x = x.clamp(-0.25, 0.25)

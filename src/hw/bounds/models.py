@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from hw.bounds.frullani import jensen_gap, normal_jensen_gap
-from hw.bounds.weights import check_floating, exp_minus_tangent
+from hw.bounds.weights import check_floating
+from hw.divergences import exp_minus_tangent, kl_normal
 
 __all__ = ["DiscreteModel", "LinearGaussian"]
 
@@ -251,9 +252,8 @@ class LinearGaussian:
     @property
     def kl(self) -> Tensor:
         r"""$D_{\mathrm{KL}}(q \,\|\, p(\cdot \mid x))$."""
-        log_ratio = self.q_variance.log() - self.posterior_variance.log()
-        distance = (self.q_mean - self.posterior_mean) ** 2 / self.posterior_variance
-        return (log_ratio.expm1() - log_ratio + distance) / 2  # expm1: the ratio minus 1 cancels near q = posterior
+        laws = self.q_mean, self.q_variance.log(), self.posterior_mean, self.posterior_variance.log()
+        return kl_normal(*(parameter.unsqueeze(0) for parameter in laws))
 
     @property
     def elbo(self) -> Tensor:

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from hw.divergences import exp_minus_tangent
+
 __all__ = ["elbo", "iwlb", "kl_gap"]
 
 
@@ -219,17 +221,6 @@ def _mean(values: Tensor, dim: int) -> Tensor:
     low, high = values.detach().aminmax(dim=dim)
     inward = (half.clamp(low / 2, high / 2) - half).detach().nan_to_num(0.0)
     return torch.where(finite, mean, 2 * (half + inward))
-
-
-def exp_minus_tangent(x: Tensor) -> Tensor:
-    """Return exp(x) - 1 - x: for small x by the Taylor series, since expm1(x) - x cancels there."""
-    small = x.abs() < 0.5
-    near_zero = torch.where(small, x, 0.0)
-    series = torch.ones_like(x)
-    for n in range(16, 2, -1):
-        series = 1 + near_zero / n * series
-    far = torch.where(small, 1.0, x)
-    return torch.where(small, near_zero.square() / 2 * series, far.expm1() - far)
 
 
 def _checked(log_w: Tensor, dim: int) -> Tensor:
