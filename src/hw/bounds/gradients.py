@@ -27,7 +27,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from hw.bounds.weights import at_least_float32, check_axis, check_floating, iwlb
+from hw.bounds.arguments import check_axis, check_callable, check_floating
+from hw.bounds.weights import at_least_float32, iwlb
 
 __all__ = ["dreg_surrogate", "iwae_surrogate", "signal_to_noise", "stl_surrogate"]
 
@@ -215,8 +216,7 @@ def _check(
     log_joint: Callable[[Tensor], Tensor], log_q: Callable[..., Tensor], z: Tensor, parameters: Sequence[Tensor]
 ) -> None:
     for name, function in (("log_joint", log_joint), ("log_q", log_q)):
-        if not callable(function):
-            raise ValueError(f"{name} must be callable, got {type(function).__name__}")
+        check_callable(name, function)
     check_floating("z must be", z)
     is_sequence = isinstance(parameters, Sequence) and len(parameters) > 0
     if not is_sequence or not all(isinstance(parameter, Tensor) for parameter in parameters):

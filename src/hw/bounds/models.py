@@ -11,13 +11,12 @@ References:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from hw.bounds.arguments import check_count, check_floating, check_generator
 from hw.bounds.frullani import jensen_gap, normal_jensen_gap
-from hw.bounds.weights import check_floating
 from hw.divergences import exp_minus_tangent, kl_normal
 
 __all__ = ["DiscreteModel", "LinearGaussian"]
@@ -133,7 +132,7 @@ class DiscreteModel:
             >>> DiscreteModel(joint=[0.2, 0.0], q=[0.9, 0.1]).iwlb(1000).item()
             -inf
         """
-        _check_count("k", k)
+        check_count("k", k)
         _check_range(k)
         q, joint = self.q[self._drawn], self.joint[self._drawn]
         if k == 1 or (joint == 0).any():
@@ -166,8 +165,8 @@ class DiscreteModel:
         Raises:
             ValueError: If `n` is not a positive integer or `generator` not a generator.
         """
-        _check_count("n", n)
-        _check_generator(generator)
+        check_count("n", n)
+        check_generator(generator)
         return self.q.detach().multinomial(n, replacement=True, generator=generator)
 
     def sample_log_w(self, n: int, generator: torch.Generator) -> Tensor:
@@ -293,7 +292,7 @@ class LinearGaussian:
             >>> round((scaled_gap / model.chi2).item(), 4)
             0.5
         """
-        _check_count("k", k)
+        check_count("k", k)
         _check_range(k)
         if k == 1:
             return self.elbo
@@ -330,8 +329,8 @@ class LinearGaussian:
         Raises:
             ValueError: If `n` is not a positive integer or `generator` not a generator.
         """
-        _check_count("n", n)
-        _check_generator(generator)
+        check_count("n", n)
+        check_generator(generator)
         noise = torch.randn(n, dtype=torch.float64, generator=generator, device=generator.device)
         return self.q_mean + self.q_variance.sqrt() * noise
 
@@ -395,13 +394,3 @@ def _log_sum(values: Tensor) -> Tensor:
 def _check_range(k: int) -> None:
     if k > MOST_DRAWS:
         raise ValueError(f"k must be at most 10**15 so that the integral stays in range, got {k!r}")
-
-
-def _check_generator(generator: torch.Generator) -> None:
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-
-
-def _check_count(name: str, value: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")

@@ -14,7 +14,6 @@ References:
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -24,7 +23,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from hw.bounds.weights import at_least_float32, check_floating, iwlb, normalize, relative_weights
+from hw.bounds.arguments import check_callable, check_count, check_floating, check_generator
+from hw.bounds.weights import at_least_float32, iwlb, normalize, relative_weights
 
 __all__ = ["streaming_iwlb"]
 
@@ -80,13 +80,10 @@ def streaming_iwlb(sample_log_w: Sampler, k: int, generator: torch.Generator, *,
     References:
         Burda et al. (2016), equation 8, <https://arxiv.org/abs/1509.00519>.
     """
-    if not callable(sample_log_w):
-        raise ValueError(f"sample_log_w must be callable, got {type(sample_log_w).__name__}")
-    for name, number in (("k", k), ("chunk", chunk)):
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"{name} must be a positive integer, got {number!r}")
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    check_callable("sample_log_w", sample_log_w)
+    check_count("k", k)
+    check_count("chunk", chunk)
+    check_generator(generator)
     sizes = list(_sizes(int(k), int(chunk)))
     with _only_source(generator) as source:
         if len(sizes) == 1:

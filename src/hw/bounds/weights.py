@@ -12,12 +12,12 @@ References:
 """
 
 import math
-from numbers import Integral
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from hw.bounds.arguments import check_axis
 from hw.divergences import exp_minus_tangent
 
 __all__ = ["elbo", "iwlb", "kl_gap"]
@@ -124,25 +124,6 @@ def kl_gap(log_w: Tensor, dim: int) -> Tensor:
     gap = torch.where(near, _mean(exp_minus_tangent(centered), dim).unsqueeze(dim).log1p(), 0.0)
     far = torch.where(near, 0.0, _LogMeanExp.apply(2 * half, dim).unsqueeze(dim) - mean)
     return (gap + far).squeeze(dim)
-
-
-def check_floating(subject: str, values: object) -> None:
-    """Refuse what is no tensor of numbers that torch calculates with; `subject` ends in a verb."""
-    if not isinstance(values, Tensor):
-        raise ValueError(f"{subject} a floating-point tensor, got {type(values).__name__}")
-    usual = values.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-    if not usual or values.layout != torch.strided:
-        raise ValueError(
-            f"{subject} a floating-point tensor, strided and of 16, 32 or 64 bits, "
-            f"got dtype {values.dtype}, layout {values.layout}"
-        )
-
-
-def check_axis(name: str, values: Tensor, dim: int) -> None:
-    """Refuse what is no tensor of numbers, and a number that is none of its axes."""
-    check_floating(f"{name} must be", values)
-    if not isinstance(dim, Integral) or isinstance(dim, bool) or not -values.dim() <= dim < values.dim():
-        raise ValueError(f"dim must be an axis of {name}, which has shape {tuple(values.shape)}, got {dim!r}")
 
 
 def at_least_float32(log_w: Tensor) -> Tensor:

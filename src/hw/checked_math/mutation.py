@@ -8,7 +8,6 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from functools import cache as kept
 from importlib.util import find_spec
 from pathlib import Path
@@ -284,7 +283,7 @@ def mutate_file(path: Path, cache: Path | None = None, only: str = "") -> dict[s
     return result
 
 
-@cache
+@kept
 def _library(function: str) -> str:
     """A digest of the package that a function is in."""
     found, spec = hashlib.sha256(), find_spec(function.partition(".")[0])
