@@ -1,5 +1,6 @@
 """The models `linear-gaussian` and `bijection`: each meaning by a second route, and cases where it must fail."""
 
+import cmath
 import math
 from fractions import Fraction
 from itertools import islice
@@ -9,12 +10,13 @@ from statistics import NormalDist
 import pytest
 
 from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT
+from hw.checked_math.models import smooth_bijection
 from hw.checked_math.models.bijection import BIJECTION
 from hw.checked_math.models.finite_bijection import FiniteBijection
 from hw.checked_math.models.linear_gaussian import LINEAR_GAUSSIAN, LinearGaussianInstance, NormalJoint, NormalLine
 from hw.checked_math.models.model import Law
 from hw.checked_math.models.quadrature import derivative, free_values, trapezoid
-from hw.checked_math.models.smooth_bijection import in_plane, on_line
+from hw.checked_math.models.smooth_bijection import in_plane, on_line, smooth_bijections
 from hw.checked_math.models.smooth_laws import Mixture, Monotone, PlanarFlow, Tilted, image_density
 from hw.checked_math.pages import check_text
 
@@ -479,6 +481,40 @@ def test_the_test_function_has_one_expectation_on_both_sides():
 def test_smooth_densities_never_vanish_at_the_nodes(instance):
     for label, sort in SORTS.items():
         assert min(instance.density(label)(at) for at, _ in instance.space(sort)[::7]) > 0
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_laws_on_the_line_have_mass_one_on_their_nodes(seed):
+    lines, _ = smooth_bijections(seed)
+    for instance in lines:
+        for label, sort in SORTS.items():
+            assert sum(w * instance.density(label)(at) for at, w in instance.space(sort)) == pytest.approx(1, abs=1e-10)
+
+
+def test_too_wide_a_step_loses_mass(monkeypatch):
+    monkeypatch.setattr(smooth_bijection, "STEP", 0.6)
+    steep, narrow = Monotone(26.8, 0.312, -0.772, 13.2, 0.044), Mixture(((1.0, 0.0, 0.056),))
+    line = on_line(steep, Mixture(((1.0, 0.5, 1.35),)), narrow)
+    assert abs(sum(w * line.density("F(U)")(at) for at, w in line.space("x")) - 1) > 1e-9
+
+
+@pytest.mark.parametrize("bend", [0.6, -0.6, -0.1])
+def test_the_inverse_is_singular_where_the_slope_vanishes(bend):
+    tanh = cmath.sqrt(1 + 1.5 / (bend * 1.2))  # there 1.5 + bend 1.2 (1 - tanh²) is zero
+    height = abs((1.5 * (cmath.atanh(tanh) - 0.4) / 1.2 + 0.3 + bend * tanh).imag)
+    assert Monotone(1.5, 0.3, bend, 1.2, 0.4).singular_height == pytest.approx(height, rel=1e-12)
+    assert Monotone(1.5, 0.3).singular_height == math.inf
+
+
+@pytest.mark.parametrize(
+    ("drawn", "law", "message"), [("x", "p_U", "one of x, got one of u"), ("u", "p_X", "got one of x")]
+)
+def test_a_variable_of_the_other_side_is_refused(drawn, law, message):
+    page = f'```math id="a" model="bijection"\n\\mathbb{{E}}_{{{drawn}\\sim {law}}}\\left[1\\right] = 1\n```\n'
+    (record,) = check_text(page, "page.md")
+    assert record.status == "error"
+    assert f"the law must be one of {drawn}" in record.message
+    assert message in record.message
 
 
 def test_the_kinds_of_instance_follow_what_a_formula_uses():

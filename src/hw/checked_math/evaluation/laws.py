@@ -109,6 +109,9 @@ def with_variables(compiler: Compiler, node: Node, names: Mapping[str, str]) -> 
 def _density_with_variables(compiler: Compiler, node: Density, names: Mapping[str, str]) -> Density:
     if node.left is None:
         left, right = _bare(compiler, node)
+        other = next((sort for sort in left if sort not in names), None)
+        if other is not None:
+            raise FormulaError(f"the law must be one of {' and '.join(names)}, got one of {other}", node.start)
         variables = tuple(Name(node.start, node.end, names[sort]) for sort in left)
         given = tuple(Name(node.start, node.end, name) for name in right)
         return Density(node.start, node.end, node.law, variables, given)

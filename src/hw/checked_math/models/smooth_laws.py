@@ -126,6 +126,16 @@ class Monotone:
         """Smallest and largest absolute slope."""
         return tuple(sorted((abs(self.slope), abs(self.slope + self.bend * self.rate))))
 
+    @property
+    def singular_height(self) -> float:
+        """How far from the line, in the complex plane, the inverse stops being smooth: where the map's slope is 0."""
+        if not self.bend:
+            return math.inf
+        share = -self.bend * self.rate / self.slope  # the slope vanishes where cosh² is this
+        angle = math.acos(math.sqrt(share)) if share > 0 else math.pi / 2
+        sideways = self.bend * math.tan(angle) if share > 0 else 0.0  # else tanh is real there
+        return abs(self.slope * angle / self.rate + sideways)
+
     def __str__(self) -> str:
         """The map in words, with three digits."""
         text = f"F(u) = {straight(self.slope, 'u', self.shift)}"
