@@ -1,8 +1,8 @@
 """Lower bounds on the log-evidence, from log-weights and in exactly solvable models, in nats.
 
 `weights` makes bounds of log-weights, `streaming` does so without holding all draws, `models` has two models whose
-bounds are known exactly, by the integral of `frullani`, `gradients` estimates their gradients, `arguments` refuses what
-they cannot take. What a reader of the pages needs is imported from here.
+bounds are known exactly, by the integral of `frullani`, `gradients` estimates their gradients. What a reader of the
+pages needs is imported from here.
 """
 
 from hw.bounds.gradients import dreg_surrogate, iwae_surrogate, signal_to_noise, stl_surrogate

@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from hw.bounds.arguments import check_axis, check_callable, check_floating
+from hw.arguments import check_axis, check_callable, check_floating
 from hw.bounds.weights import at_least_float32, iwlb
 
 __all__ = ["dreg_surrogate", "iwae_surrogate", "signal_to_noise", "stl_surrogate"]

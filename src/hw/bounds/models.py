@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hw.bounds.arguments import check_count, check_floating, check_generator
+from hw.arguments import check_count, check_floating, check_generator
 from hw.bounds.frullani import jensen_gap, normal_jensen_gap
 from hw.divergences import exp_minus_tangent, kl_normal
 

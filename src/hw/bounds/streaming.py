@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from hw.bounds.arguments import check_callable, check_count, check_floating, check_generator
+from hw.arguments import check_callable, check_count, check_floating, check_generator
 from hw.bounds.weights import at_least_float32, iwlb, normalize, relative_weights
 
 __all__ = ["streaming_iwlb"]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from hw.bounds.arguments import check_axis
+from hw.arguments import check_axis
 from hw.divergences import exp_minus_tangent
 
 __all__ = ["elbo", "iwlb", "kl_gap"]

@@ -1,0 +1,156 @@
+"""Refusals of arguments that several modules share; each raises a ValueError that names the argument."""
+
+from collections.abc import Callable
+from numbers import Integral, Real
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "check_axis",
+    "check_callable",
+    "check_count",
+    "check_event",
+    "check_finite",
+    "check_floating",
+    "check_generator",
+    "check_positive",
+]
+
+
+def check_axis(name: str, values: Tensor, dim: int) -> None:
+    """Refuse what is no tensor of numbers, and a number that is none of its axes.
+
+    Examples:
+        >>> import torch
+        >>> from hw.arguments import check_axis
+        >>> try:
+        ...     check_axis("log_w", torch.zeros(3), 1)
+        ... except ValueError as error:
+        ...     print(error)
+        dim must be an axis of log_w, which has shape (3,), got 1
+    """
+    check_floating(f"{name} must be", values)
+    if not isinstance(dim, Integral) or isinstance(dim, bool) or not -values.dim() <= dim < values.dim():
+        raise ValueError(f"dim must be an axis of {name}, which has shape {tuple(values.shape)}, got {dim!r}")
+
+
+def check_callable(name: str, value: Callable[..., object]) -> None:
+    """Refuse what cannot be called.
+
+    Examples:
+        >>> from hw.arguments import check_callable
+        >>> try:
+        ...     check_callable("log_density", 0)
+        ... except ValueError as error:
+        ...     print(error)
+        log_density must be callable, got int
+    """
+    if not callable(value):
+        raise ValueError(f"{name} must be callable, got {type(value).__name__}")
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse what is no positive integer.
+
+    Examples:
+        >>> from hw.arguments import check_count
+        >>> try:
+        ...     check_count("k", 0)
+        ... except ValueError as error:
+        ...     print(error)
+        k must be a positive integer, got 0
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def check_event(name: str, values: Tensor, features: int, dtype: torch.dtype) -> None:
+    """Refuse what is no batch of vectors of that many features and that type.
+
+    Examples:
+        >>> import torch
+        >>> from hw.arguments import check_event
+        >>> try:
+        ...     check_event("u", torch.zeros(5, 3), 2, torch.float32)
+        ... except ValueError as error:
+        ...     print(error)
+        u must have shape (..., 2), got shape (5, 3)
+    """
+    if not isinstance(values, Tensor):
+        raise ValueError(f"{name} must be a tensor of shape (..., {features}), got {type(values).__name__}")
+    if values.dim() == 0 or values.shape[-1] != features:
+        raise ValueError(f"{name} must have shape (..., {features}), got shape {tuple(values.shape)}")
+    if values.dtype != dtype:
+        raise ValueError(f"{name} must have the type of the parameters, {dtype}, got {values.dtype}")
+
+
+def check_finite(name: str, values: Tensor, reason: str) -> None:
+    """Refuse infinite entries and NaN; the reason follows "so that".
+
+    Examples:
+        >>> import torch
+        >>> from hw.arguments import check_finite
+        >>> try:
+        ...     check_finite("shift", torch.tensor([0.0, torch.inf]), "the map can be inverted")
+        ... except ValueError as error:
+        ...     print(error)
+        shift must be finite so that the map can be inverted, got inf at 1 of 2 entries
+    """
+    wrong = ~values.isfinite()
+    if wrong.any():
+        first = values[wrong][0].item()
+        raise ValueError(
+            f"{name} must be finite so that {reason}, got {first} at {int(wrong.sum())} of {values.numel()} entries"
+        )
+
+
+def check_floating(subject: str, values: object) -> None:
+    """Refuse what is no tensor of numbers that torch calculates with; `subject` ends in a verb.
+
+    Examples:
+        >>> from hw.arguments import check_floating
+        >>> try:
+        ...     check_floating("z must be", [1.0])
+        ... except ValueError as error:
+        ...     print(error)
+        z must be a floating-point tensor, got list
+    """
+    if not isinstance(values, Tensor):
+        raise ValueError(f"{subject} a floating-point tensor, got {type(values).__name__}")
+    usual = values.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    if not usual or values.layout != torch.strided:
+        raise ValueError(
+            f"{subject} a floating-point tensor, strided and of 16, 32 or 64 bits, "
+            f"got dtype {values.dtype}, layout {values.layout}"
+        )
+
+
+def check_generator(generator: torch.Generator) -> None:
+    """Refuse what is no generator, None among it, for which torch would take the global one.
+
+    Examples:
+        >>> from hw.arguments import check_generator
+        >>> try:
+        ...     check_generator(None)
+        ... except ValueError as error:
+        ...     print(error)
+        generator must be a torch.Generator, got NoneType
+    """
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Refuse what is no positive finite number.
+
+    Examples:
+        >>> from hw.arguments import check_positive
+        >>> try:
+        ...     check_positive("learning_rate", -0.1)
+        ... except ValueError as error:
+        ...     print(error)
+        learning_rate must be a positive number, got -0.1
+    """
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
