@@ -19,6 +19,7 @@ from hw.checked_math.evaluation.expressions import compiler_for
 from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.models import MODELS
 from hw.checked_math.models.latent import LatentInstance
+from hw.flows import Planar
 from hw.masked_conv import GatedMaskedConv2d, MaskedConv2d
 
 ROOT = Path(__file__).parent.parent
@@ -227,3 +228,107 @@ def test_frullanis_integral_turns_red_when_a_part_is_changed(old, new):
     assert old in latex
     with pytest.raises((AssertionError, OverflowError)):
         check_frullani(latex.replace(old, new, 1))
+
+
+def number(latex: str, **names: float) -> float:
+    """A displayed expression in one-letter numbers."""
+    return latent_value(latex, (1, 1), (1, 1), **names)
+
+
+def check_planar_determinant(latex: str) -> None:
+    """The right side is the determinant of the matrix of derivatives, by autograd."""
+    right = latex.partition("=")[2]
+    parts = {r"w^\top v": "a", r"\operatorname{sech}^2(w^\top u + b)": "t"}
+    assert all(right.count(part) == 1 for part in parts)
+    for part, name in parts.items():
+        right = right.replace(part, name)
+    rng = torch.Generator().manual_seed(0)
+    for d in (1, 2, 3):
+        w, v, u = torch.randn(3, d, generator=rng, dtype=torch.float64)
+        w = torch.where(w @ v < -0.9, -w, w)
+        planar = Planar(w, v, torch.tensor(0.3, dtype=torch.float64))
+        determinant = torch.linalg.det(torch.autograd.functional.jacobian(planar, u)).item()
+        shown = number(right, a=(w @ v).item(), t=1 / math.cosh(w @ u + 0.3) ** 2)
+        assert shown == pytest.approx(determinant, rel=1e-12)
+
+
+def test_the_displayed_determinant_is_the_one_of_the_planar_map():
+    check_planar_determinant(displayed("docs/flows.md", "planar-determinant"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("+", "-"), ("1", "2"), (r"w^\top v\,", r"2w^\top v\,")])
+def test_the_planar_determinant_turns_red_when_a_part_is_changed(old, new):
+    latex = displayed("docs/flows.md", "planar-determinant")
+    left, _, right = latex.partition("=")
+    assert old in right
+    with pytest.raises(AssertionError):
+        check_planar_determinant(f"{left}={right.replace(old, new, 1)}")
+
+
+def check_variance_of_reinforce(latex: str) -> None:
+    """The right side is the variance, by quadrature over the draw, of the product in the brackets."""
+    left, _, right = latex.partition("=")
+    assert (
+        left.split()
+        == (
+            r"\operatorname{Var}\left[\left(\log q_\mu(x) - \log p(x)\right)"
+            r"\frac{\partial}{\partial\mu}\log q_\mu(x)\right]"
+        ).split()
+    )
+    e = torch.linspace(-12, 12, 2401, dtype=torch.float64)
+    mass = torch.exp(-e.square() / 2) / math.sqrt(2 * math.pi) * (e[1] - e[0])
+    for mu in (0.5, 1.0, 2.0, -3.0):
+        x = mu + e
+        drawn = (x.square() / 2 - e.square() / 2) * e
+        variance = (mass * (drawn - (mass * drawn).sum()).square()).sum().item()
+        assert number(right.replace(r"\mu", "a"), a=mu) == pytest.approx(variance, rel=1e-10)
+
+
+def test_the_displayed_variance_is_the_one_of_reinforce():
+    check_variance_of_reinforce(displayed("docs/flows.md", "reinforce-variance"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("+", "-"), ("^4", "^3"), ("{4}", "{2}"), ("2", "3")])
+def test_the_variance_of_reinforce_turns_red_when_a_part_is_changed(old, new):
+    latex = displayed("docs/flows.md", "reinforce-variance")
+    left, _, right = latex.partition("=")
+    assert old in right
+    with pytest.raises(AssertionError):
+        check_variance_of_reinforce(f"{left}={right.replace(old, new, 1)}")
+
+
+PIECEWISE = (
+    r"f\(h\) = \\sum_\{k=1\}\^\{b(.*?)\}\\phi_k \+ \(hK - b(.*?)\)\\,\\phi_b, \\qquad b = \\lfloor Kh \\rfloor(.*)"
+)
+
+
+def check_piecewise(latex: str) -> None:
+    """The map starts at 0, ends at 1, and rises by a tenth of the share of the bin on each tenth of a bin."""
+    last, shift, bin_shift = (
+        int(part.replace(" ", "") or 0) for part in re.fullmatch(PIECEWISE, latex.strip()).groups()
+    )
+    shares = dict(enumerate((Fraction(1, 10), Fraction(2, 10), Fraction(5, 10), Fraction(1, 10), Fraction(1, 10)), 1))
+
+    def value(h: Fraction) -> Fraction:
+        b = math.floor(5 * h) + bin_shift
+        return sum((shares[k] for k in range(1, b + last + 1)), Fraction(0)) + (5 * h - b + shift) * shares[b]
+
+    points = [Fraction(place, 50) for place in range(50)]
+    values = [value(h) for h in points]
+    steps = [after - before for before, after in itertools.pairwise([*values, Fraction(1)])]
+    assert values[0] == 0
+    assert steps == [shares[place // 10 + 1] / 10 for place in range(50)]
+
+
+def test_the_piecewise_linear_map_is_a_bijection():
+    check_piecewise(displayed("docs/flows.md", "piecewise"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("b-1", "b"), ("b-1", "b-2"), ("b + 1", "b"), ("b + 1", "b + 2"), (r"\rfloor + 1", r"\rfloor")]
+)
+def test_the_piecewise_linear_map_turns_red_when_an_index_is_changed(old, new):
+    latex = displayed("docs/flows.md", "piecewise")
+    assert old in latex
+    with pytest.raises((AssertionError, KeyError)):
+        check_piecewise(latex.replace(old, new, 1))

@@ -50,7 +50,7 @@ def test_mutants_of_formula(path, id):
     assert mutation.refuted + len(mutation.also_true) == mutation.mutants
 
 
-@pytest.mark.parametrize("page", ["autoregressive", "vae"])
+@pytest.mark.parametrize("page", ["autoregressive", "flows", "vae"])
 def test_there_are_formulas_and_most_relations_of_the_questions_are_evaluated(page):
     found = list(records(ROOT / f"docs/{page}.md").values())
     evaluated = sum(len(record.relations) for record in found)
@@ -67,6 +67,20 @@ def test_there_are_formulas_and_most_relations_of_the_questions_are_evaluated(pa
         ("autoregressive", r"h_{o+a} && ", r"x_{o+a} && ", "layers"),
         ("autoregressive", r"A \cup \{(0,0)\}", r"A \cap \{(0,0)\}", "masks"),
         ("autoregressive", r"o + (M_1 \oplus M_2)", r"o + (M_1 \oplus M_1)", "field"),
+        (
+            "flows",
+            r"\log p_U(u) - \log\left|\det J_F(u)\right| - \log p_X",
+            r"\log p_U(u) - \log p_X",
+            "answer-reverse",
+        ),
+        (
+            "flows",
+            r"\|\,P_{F(U)}\right) = D_{\mathrm{KL}}\left(P_{F^{-1}(X)}",
+            r"\|\,P_{F(U)}\right) = D_{\mathrm{KL}}\left(P_U",
+            "duality",
+        ),
+        ("flows", r"p_X(F(u))\left|\det J_F(u)\right| &=", r"p_X(F(u)) &=", "decisive"),
+        ("flows", r"\,\|\,P_{F(U)}\right) + H(P_X)", r"\,\|\,P_{F(U)}\right) - H(P_X)", "likelihood"),
         ("vae", r"&= \mathrm{ELBO}(x) + D_", r"&= \mathrm{ELBO}(x) - D_", "decomposition"),
         ("vae", r"\mathcal{L}_k(x) \le \log p(x)", r"\mathcal{L}_k(x) \ge \log p(x)", "bound-a-always"),
         ("vae", r"\left[\log p(x\mid z)\right] - D", r"\left[\log p(z\mid x)\right] - D", "second-form"),

@@ -15,12 +15,15 @@ import hw
 SOURCE = Path(hw.__file__).parent
 MODULES = [name for _, name, _ in pkgutil.walk_packages(hw.__path__, "hw.") if not name.endswith("__main__")]
 IMPORTS = {  # which parts of the package a part may import; each part only from those before it
+    "arguments": set(),
     "masks": set(),
     "receptive_field": set(),
     "leaks": set(),
     "masked_conv": {"masks"},
+    "flows": {"arguments", "masks", "flows"},
     "divergences": set(),
-    "bounds": {"bounds", "divergences"},
+    "bounds": {"arguments", "bounds", "divergences"},
+    "experiments": {"flows", "experiments"},
     "figures": {"figures"},
     "checked_math": {"checked_math"},
     "site": {"checked_math", "site"},
@@ -86,6 +89,7 @@ def test_no_core_call_imports_a_compiler():
 import sys, torch
 from hw.bounds import *
 from hw.divergences import *
+from hw.flows import *
 from hw.leaks import first_leak, probe
 from hw.masked_conv import GatedPixelCNN, MaskedConv2d
 for method in ("jacobian", "perturbation"):
@@ -104,6 +108,12 @@ streaming_iwlb(sample, 100, torch.Generator(), chunk=16).sum().backward()
 LinearGaussian(1, p[0], p[1]).iwlb(3).backward()
 for surrogate in (iwae_surrogate, stl_surrogate, dreg_surrogate):
     surrogate(lambda z: -z, lambda z, mean: z * mean, p * 2, [p.sum()], 0).backward()
+rng = torch.Generator()
+planar = Planar(p.detach(), p.detach(), torch.tensor(0.5))
+layers = [planar, AffineCoupling(2, [3], generator=rng), Permute([1, 0]), MaskedAutoregressive(2, [3], generator=rng)]
+flow = Flow(StandardNormal(2), Compose(*layers, Affine(p.detach(), p.detach())), numerical=True)
+(reverse_kl(flow, lambda x: -x.sum(-1), 5, rng).value + flow.log_prob(torch.ones(3, 2)).sum()).backward()
+forward_kl(Flow(StandardNormal(2), Inverse(planar)), lambda x: -x.sum(-1), torch.ones(3, 2))
 print({"torch._dynamo", "sympy"} & set(sys.modules))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
