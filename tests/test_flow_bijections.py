@@ -10,6 +10,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.autograd.functional import jacobian
 from torch.func import functional_call
 
+from flow_cases import Both, generator, perturbed
 from hw.flows import Affine, AffineCoupling, Bijection, Compose, Inverse, MaskedAutoregressive, Permute, Planar
 from hw.flows.networks import AffineNetwork
 
@@ -17,22 +18,8 @@ FEW = settings(max_examples=25, deadline=None)
 DIMENSIONS = range(1, 6)
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def normal(*shape, seed=0, dtype=torch.float64):
     return torch.randn(*shape, dtype=torch.float64, generator=generator(seed)).to(dtype)
-
-
-def perturbed(bijection, seed, size=0.5):
-    """The networks start as the identity, where a wrong log-determinant may be right."""
-    rng = generator(seed)
-    bijection.double()
-    with torch.no_grad():
-        for parameter in bijection.parameters():
-            parameter.add_(size * torch.randn(parameter.shape, dtype=torch.float64, generator=rng))
-    return bijection
 
 
 def affine(d, **_):
@@ -370,17 +357,6 @@ def test_scales_stay_between_a_thousandth_and_a_thousand():
 
 
 # Derivatives
-
-
-class Both(torch.nn.Module):
-    """Image and log-determinant, as the call that functional_call makes."""
-
-    def __init__(self, bijection):
-        super().__init__()
-        self.bijection = bijection
-
-    def forward(self, u):
-        return self.bijection.forward_and_log_det(u)
 
 
 def as_function(bijection):

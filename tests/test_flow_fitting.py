@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flow_cases import float64, generator
 from hw.flows import (
     Affine,
     Compose,
@@ -23,14 +24,6 @@ from hw.flows import (
 )
 
 FEW = settings(max_examples=10, deadline=None)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def float64(values):
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def start(d=1):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from flow_cases import float64, generator, perturbed
 from hw.divergences import kl_categorical, kl_normal
 from hw.flows import (
     Affine,
@@ -28,23 +29,6 @@ from hw.flows.estimators import log_densities
 FEW = settings(max_examples=25, deadline=None)
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def float64(values):
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def perturbed(bijection, seed, size=0.3):
-    rng = generator(seed)
-    bijection.double()
-    with torch.no_grad():
-        for parameter in bijection.parameters():
-            parameter.add_(size * torch.randn(parameter.shape, dtype=torch.float64, generator=rng))
-    return bijection
-
-
 def affine(shift, log_scale):
     return Affine(float64(shift), float64(log_scale))
 
@@ -54,7 +38,7 @@ def planar(w, v, b):
 
 
 def networks(d, seed, kind=MaskedAutoregressive):
-    return perturbed(kind(d, [5], generator=generator(seed), activation=torch.tanh), seed)
+    return perturbed(kind(d, [5], generator=generator(seed), activation=torch.tanh), seed, 0.3)
 
 
 def standard(d):
@@ -63,7 +47,7 @@ def standard(d):
 
 def planars(d, seed, count=2):
     parts = [planar([1.0] * d, [0.5] * d, 0.1) for _ in range(count)]
-    return perturbed(Compose(*parts), seed)
+    return perturbed(Compose(*parts), seed, 0.3)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from flow_cases import Both, float64
 from hw.flows import Inverse, Planar
 
 FEW = settings(max_examples=25, deadline=None)
@@ -32,10 +33,6 @@ def normal(*shape, seed=0):
 def random_planar(d, seed):
     w, free = normal(2, d, seed=seed).tolist()
     return from_free(w, free, b=normal(1, seed=seed).item())
-
-
-def float64(values):
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def floats(*values):
@@ -259,15 +256,6 @@ def test_a_point_that_is_no_number_has_no_inverse_and_others_have():
 
 
 # Derivatives of both ways
-
-
-class Both(torch.nn.Module):
-    def __init__(self, bijection):
-        super().__init__()
-        self.bijection = bijection
-
-    def forward(self, u):
-        return self.bijection.forward_and_log_det(u)
 
 
 class Detached(Planar):

@@ -90,35 +90,35 @@ def planar_flow(generator: torch.Generator, *, can_sample: bool) -> Flow:
     return Flow(StandardNormal(2), stack if can_sample else Inverse(stack)).double()
 
 
+def in_stages(fit: Callable[..., Fit], flow: Flow, target: object, stages: Stages, **options: object) -> Fit:
+    """Fit a flow to a target with one rate after another; all losses in a row."""
+    losses = []
+    for steps, rate in stages:
+        flow, more = fit(flow, target, steps=steps, learning_rate=rate, **options)
+        losses.append(more)
+    return Fit(flow, torch.cat(losses))
+
+
 def fit_to_density(seed: int, stages: Stages = STAGES) -> Fit:
     """Scenario 1: the reverse divergence, with the density known up to a factor and no sample."""
     generator = torch.Generator().manual_seed(seed)
-    flow, losses = planar_flow(generator, can_sample=True), []
-    for steps, rate in stages:
-        fit = fit_reverse(flow, moons_log_density, steps=steps, learning_rate=rate, generator=generator, n=DRAWS)
-        flow, losses = fit.flow, [*losses, fit.losses]
-    return Fit(flow, torch.cat(losses))
+    flow = planar_flow(generator, can_sample=True)
+    return in_stages(fit_reverse, flow, moons_log_density, stages, generator=generator, n=DRAWS)
 
 
 def fit_to_samples(seed: int, n: int = SAMPLES, stages: Stages = STAGES) -> Fit:
     """Scenario 2: the forward divergence, with samples and no density."""
     generator = torch.Generator().manual_seed(seed)
-    samples, flow, losses = sample_moons(n, generator), planar_flow(generator, can_sample=False), []
-    for steps, rate in stages:
-        fit = fit_forward(flow, samples, steps=steps, learning_rate=rate, generator=generator, batch_size=min(n, DRAWS))
-        flow, losses = fit.flow, [*losses, fit.losses]
-    return Fit(flow, torch.cat(losses))
+    samples, flow = sample_moons(n, generator), planar_flow(generator, can_sample=False)
+    return in_stages(fit_forward, flow, samples, stages, generator=generator, batch_size=DRAWS)
 
 
 def fit_to_kernels(bandwidth: float, stages: Stages = STAGES) -> Fit:
     """Scenario 2 with the wrong choice: the reverse divergence needs a density, so the samples are blurred to one."""
     generator = torch.Generator().manual_seed(0)
     log_density = kernel_log_density(sample_moons(FEW, generator), bandwidth)
-    flow, losses = planar_flow(generator, can_sample=True), []
-    for steps, rate in stages:
-        fit = fit_reverse(flow, log_density, steps=steps, learning_rate=rate, generator=generator, n=DRAWS)
-        flow, losses = fit.flow, [*losses, fit.losses]
-    return Fit(flow, torch.cat(losses))
+    flow = planar_flow(generator, can_sample=True)
+    return in_stages(fit_reverse, flow, log_density, stages, generator=generator, n=DRAWS)
 
 
 def plane(size: int) -> Tensor:
