@@ -11,6 +11,7 @@ from hw.arguments import (
     check_axis,
     check_callable,
     check_count,
+    check_counts,
     check_event,
     check_finite,
     check_floating,
@@ -149,3 +150,22 @@ def test_positive_numbers(value):
 def test_what_is_no_positive_number_is_refused(bad):
     with pytest.raises(ValueError, match="rate must be a positive number, got"):
         check_positive("rate", bad)
+
+
+@pytest.mark.parametrize("values", [[], [1], (3, 2), range(1, 3)])
+def test_counts_are_a_sequence_of_counts(values):
+    check_counts("hidden_features", values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (4, "hidden_features must be a sequence of positive integers, got 4"),
+        (None, "hidden_features must be a sequence of positive integers, got None"),
+        ([2, 0], "each of hidden_features must be a positive integer, got 0"),
+        ([2.0], r"each of hidden_features must be a positive integer, got 2\.0"),
+    ],
+)
+def test_what_is_no_sequence_of_counts_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        check_counts("hidden_features", values)

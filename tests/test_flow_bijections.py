@@ -514,11 +514,11 @@ def test_what_is_no_permutation_is_refused(bad):
 def test_what_is_made_of_no_bijections_is_refused():
     with pytest.raises(ValueError, match="bijections must name at least one, got none"):
         Compose()
-    with pytest.raises(ValueError, match=r"bijections must be made of hw\.flows\.Bijection, got Linear"):
+    with pytest.raises(ValueError, match=r"each of bijections must be a hw\.flows\.Bijection, got Linear"):
         Compose(affine(2), torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"bijections must be of one dimension so that .*, got \[2, 3\]"):
         Compose(affine(2), affine(3))
-    with pytest.raises(ValueError, match=r"bijection must be made of hw\.flows\.Bijection, got builtin_function"):
+    with pytest.raises(ValueError, match=r"bijection must be a hw\.flows\.Bijection, got builtin_function"):
         Inverse(torch.tanh)
 
 
@@ -526,3 +526,17 @@ def test_a_bijection_must_say_how_to_go():
     for way in ("forward", "inverse", "log_abs_det_jacobian"):
         with pytest.raises(NotImplementedError):
             getattr(Bijection(2), way)(torch.zeros(2))
+
+
+def test_an_order_may_be_a_tensor():
+    assert Permute(torch.tensor([1, 0]))(torch.tensor([3.0, 4.0])).tolist() == [4.0, 3.0]
+    for bad in (3, None, torch.tensor(0), torch.tensor([0.0, 1.0]), [1, 1]):
+        with pytest.raises(ValueError, match="order must hold each index from 0 to d - 1 once, got"):
+            Permute(bad)
+
+
+@pytest.mark.parametrize("log_scale", [800.0, -800.0])
+def test_a_scale_that_the_type_cannot_hold_is_refused(log_scale):
+    values = torch.tensor([0.0, log_scale], dtype=torch.float64)
+    with pytest.raises(ValueError, match="exp of log_scale and of its negative must be finite so that the scale is"):
+        Affine(torch.zeros_like(values), values)

@@ -278,9 +278,9 @@ def test_samples_that_are_no_samples_are_refused():
     for value in (math.nan, math.inf):
         with pytest.raises(ValueError, match="samples must be finite so that they have a density, got"):
             fit_forward(start(), float64([[0.0], [value]]), **options)
-    with pytest.raises(ValueError, match=r"x must have shape \(\.\.\., 1\), got shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"samples must have shape \(\.\.\., 1\), got shape \(3, 2\)"):
         fit_forward(start(), torch.zeros(3, 2).double(), **options)
-    with pytest.raises(ValueError, match="x must have the type of the parameters"):
+    with pytest.raises(ValueError, match="samples must have the type of the parameters"):
         fit_forward(start(), torch.zeros(3, 1), **options)
 
 
@@ -298,9 +298,55 @@ def test_what_has_no_parameters_is_refused(fit):
     for parameter in fixed.parameters():
         parameter.requires_grad_(False)
     for bad in (fixed, Flow(StandardNormal(1).double(), Permute([0]))):
-        with pytest.raises(ValueError, match=r"flow must be a hw\.flows\.Flow with parameters to fit, got Flow"):
+        with pytest.raises(ValueError, match=r"flow must have parameters that require a gradient so that .*, got none"):
             fit(bad)
     other = deepcopy(start().bijection)
     other.bijection = other.__class__(torch.zeros(1), torch.zeros(1))
-    with pytest.raises(ValueError, match=r"flow must be a hw\.flows\.Flow with parameters to fit, got Affine"):
+    with pytest.raises(ValueError, match=r"flow must be a hw\.flows\.Flow, got Affine"):
         fit(other)
+
+
+def test_a_target_without_a_gradient_is_refused():
+    for silent in (lambda x: target(x.detach()), torch.no_grad()(target)):
+        with pytest.raises(ValueError, match="log_density must be differentiable so that it moves the draws, got no"):
+            fit_reverse(start(), silent, steps=2, learning_rate=0.1, generator=generator(), n=5)
+
+
+def test_a_fit_leaves_gradients_of_others_alone():
+    scale = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    fit_reverse(start(), lambda x: scale * target(x), steps=2, learning_rate=0.1, generator=generator(), n=5)
+    points = (samples() * scale).requires_grad_()
+    fit_forward(start(), points, steps=2, learning_rate=0.1, generator=generator())
+    assert scale.grad is None
+
+
+def test_a_fit_works_where_gradients_are_off():
+    with torch.no_grad():
+        off = reverse(start()).losses
+    assert torch.equal(off, reverse(start()).losses)
+
+
+def test_draws_that_are_not_finite_are_named():
+    flow = start()
+    with torch.no_grad():
+        flow.bijection.log_scale.fill_(torch.inf)
+    with pytest.raises(ValueError, match=r"the flow's draws must be finite so that .* a smaller learning_rate may do"):
+        reverse(flow)
+
+
+def test_parameters_that_are_not_finite_are_not_returned():
+    def kinked(x):
+        return target(x) - (x[:, 0] - x[:, 0]).abs().sqrt()
+
+    with pytest.raises(ValueError, match="the fitted parameters must be finite so that the flow is a law"):
+        reverse(start(), steps=1, log_density=kinked)
+
+
+def test_samples_are_checked_by_name():
+    for bad, message in (
+        (torch.zeros(3, 1), r"samples must have the type of the parameters, torch\.float64, got torch\.float32"),
+        (torch.zeros(0, 1).double(), r"samples must have shape \(n, d\) with n at least 1, got \(0, 1\)"),
+        (torch.zeros(3, 2).double(), r"samples must have shape \(\.\.\., 1\), got shape \(3, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit_forward(start(), bad, steps=1, learning_rate=0.1, generator=generator())

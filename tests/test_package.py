@@ -23,7 +23,7 @@ IMPORTS = {  # which parts of the package a part may import; each part only from
     "flows": {"arguments", "masks", "flows"},
     "divergences": set(),
     "bounds": {"arguments", "bounds", "divergences"},
-    "experiments": {"flows", "experiments"},
+    "experiments": {"arguments", "flows", "experiments"},
     "figures": {"figures"},
     "checked_math": {"checked_math"},
     "site": {"checked_math", "site"},

@@ -261,8 +261,8 @@ def test_a_point_that_is_no_number_has_no_inverse_and_others_have():
 class Detached(Planar):
     """The inverse of a planar flow whose root has no derivative."""
 
-    def inverse_and_log_det(self, x):
-        start = super().inverse_and_log_det(x)[0]
+    def _pull(self, x):
+        start = super()._pull(x)[0]
         u = x - self.v * (start @ self.w + self.b).detach().tanh()[..., None]
         return u, -self.log_abs_det_jacobian(u)
 
@@ -388,3 +388,28 @@ def test_parameters_that_are_not_finite_are_refused(value):
     for name, arguments in (("w", (bad, w, b)), ("v", (w, bad, b)), ("b", (w, w, torch.tensor(value)))):
         with pytest.raises(ValueError, match=f"{name} must be finite so that the map can be inverted, got"):
             Planar(*arguments)
+
+
+# What the constructor refuses, and torch.func
+
+
+@pytest.mark.parametrize(
+    ("w", "v", "message"),
+    [
+        ([1e25, 0.0], [1e25, 0.0], r"w must be zero or have a square that torch\.float32 holds, got w·w = inf"),
+        ([1e-25, 0.0], [1.0, 0.0], r"w must be zero or have a square that torch\.float32 holds, got w·w = 0"),
+        ([1e18, 1e18], [1e38, -1e38], "v must satisfy w·v > -1 so that the map is a bijection, got w·v = "),
+        ([1e10, 0.0], [1e38, 0.0], "v must satisfy w·v > -1 so that the map is a bijection, got w·v = inf"),
+    ],
+)
+def test_parameters_that_the_type_cannot_hold_are_refused(w, v, message):
+    with pytest.raises(ValueError, match=message):
+        Planar(torch.tensor(w), torch.tensor(v), torch.tensor(0.0))
+
+
+def test_the_inverse_under_vmap_and_jacrev():
+    planar, points = random_planar(2, 0), normal(5, 2)
+    torch.testing.assert_close(torch.func.vmap(planar.inverse)(points), planar.inverse(points), rtol=1e-14, atol=1e-14)
+    slopes = torch.func.vmap(torch.func.jacrev(planar.inverse))(points)
+    back = torch.func.vmap(torch.func.jacrev(planar))(planar.inverse(points))
+    torch.testing.assert_close(slopes @ back, torch.eye(2, dtype=torch.float64).expand(5, 2, 2), rtol=1e-10, atol=1e-10)

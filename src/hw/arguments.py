@@ -1,6 +1,6 @@
 """Refusals of arguments that several modules share; each raises a ValueError that names the argument."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 
 import torch
@@ -10,6 +10,7 @@ __all__ = [
     "check_axis",
     "check_callable",
     "check_count",
+    "check_counts",
     "check_event",
     "check_finite",
     "check_floating",
@@ -65,8 +66,25 @@ def check_count(name: str, value: int) -> None:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
 
 
-def check_event(name: str, values: Tensor, features: int, dtype: torch.dtype) -> None:
-    """Refuse what is no batch of vectors of that many features and that type.
+def check_counts(name: str, values: Sequence[int]) -> None:
+    """Refuse what is no sequence of positive integers; it may be empty.
+
+    Examples:
+        >>> from hw.arguments import check_counts
+        >>> try:
+        ...     check_counts("hidden_features", 64)
+        ... except ValueError as error:
+        ...     print(error)
+        hidden_features must be a sequence of positive integers, got 64
+    """
+    if not isinstance(values, Sequence):
+        raise ValueError(f"{name} must be a sequence of positive integers, got {values!r}")
+    for value in values:
+        check_count(f"each of {name}", value)
+
+
+def check_event(name: str, values: Tensor, features: int, dtype: torch.dtype | None) -> None:
+    """Refuse what is no batch of vectors of that many features and that type, or any type for None.
 
     Examples:
         >>> import torch
@@ -81,7 +99,7 @@ def check_event(name: str, values: Tensor, features: int, dtype: torch.dtype) ->
         raise ValueError(f"{name} must be a tensor of shape (..., {features}), got {type(values).__name__}")
     if values.dim() == 0 or values.shape[-1] != features:
         raise ValueError(f"{name} must have shape (..., {features}), got shape {tuple(values.shape)}")
-    if values.dtype != dtype:
+    if dtype is not None and values.dtype != dtype:
         raise ValueError(f"{name} must have the type of the parameters, {dtype}, got {values.dtype}")
 
 

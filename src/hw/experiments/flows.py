@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hw.arguments import check_count, check_generator
 from hw.flows import Affine, Compose, Fit, Flow, Inverse, Planar, StandardNormal, fit_forward, fit_reverse
 
 __all__ = [
@@ -61,6 +62,8 @@ def moons_log_density(x: Tensor) -> Tensor:
 
 def sample_moons(n: int, generator: torch.Generator) -> Tensor:
     """Draw `n` points of the two half moons, shape `(n, 2)`, float64, by rejection."""
+    check_count("n", n)
+    check_generator(generator)
     kept = torch.empty(0, 2, dtype=torch.float64)
     while len(kept) < n:
         tried, level = (torch.rand(50 * n, size, dtype=torch.float64, generator=generator) for size in (2, 1))
@@ -128,7 +131,7 @@ def plane(size: int) -> Tensor:
 
 
 def divergences(flow: Flow, size: int = 401) -> tuple[float, float]:
-    """Forward and reverse divergence of a flow and the two half moons, in nats, by quadrature on a grid."""
+    """Forward and reverse divergence of a flow and the two half moons, in nats, by quadrature over that square."""
     points = plane(size)
     cell = (2 * EXTENT / (size - 1)) ** 2
     with torch.no_grad():

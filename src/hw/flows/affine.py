@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hw.arguments import check_event, check_finite, check_floating
+from hw.arguments import check_finite, check_floating
 from hw.flows.bijection import Bijection
 
 __all__ = ["Affine"]
@@ -17,7 +17,7 @@ class Affine(Bijection):
         log_scale: $s$, the logarithm of the positive scale, same shape and type.
 
     Raises:
-        ValueError: If shapes or types differ, an entry is infinite or NaN (the scale would be 0, or the map undefined),
+        ValueError: If shapes or types differ, an entry is infinite or NaN, a scale is 0 or infinite in that type,
             or a vector has another size or type.
 
     Examples:
@@ -38,18 +38,16 @@ class Affine(Bijection):
                     f"got shape {tuple(value.shape)}, {value.dtype}"
                 )
             check_finite(name, value, "the map can be inverted")
+        both = torch.cat((log_scale.exp(), (-log_scale).exp()))
+        check_finite("exp of log_scale and of its negative", both, "the scale is a positive number")
         super().__init__(len(shift))
         self.shift = nn.Parameter(shift.detach().clone())
         self.log_scale = nn.Parameter(log_scale.detach().clone())
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Stretch, then move."""
-        check_event("u", u, self.features, self.shift.dtype)
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         return u * self.log_scale.exp() + self.shift, self._log_det(u)
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Move back, then shrink."""
-        check_event("x", x, self.features, self.shift.dtype)
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return (x - self.shift) * (-self.log_scale).exp(), -self._log_det(x)
 
     def _log_det(self, values: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from hw.arguments import check_count, check_event
+from hw.arguments import check_count, check_counts
 from hw.flows.bijection import Bijection
 from hw.flows.networks import AffineNetwork
 from hw.masks import made_masks
@@ -17,8 +17,9 @@ class MaskedAutoregressive(Bijection):
     r"""Masked autoregressive flow (MAF): $x_i = e^{s_i(x_{<i})}\,u_i + t_i(x_{<i})$, by one network with MADE's masks.
 
     `inverse`, and with it the density at given points, takes one pass of the network: all coordinates are known.
-    `forward`, which samples, takes `d` passes, one for each coordinate. With `Inverse` around it the two change
-    places: that is the inverse autoregressive flow (IAF). The map starts as the identity.
+    `forward`, which samples, takes `d` passes, one for each coordinate, and keeps all of them for a gradient. With
+    `Inverse` around it the two change places: that is the inverse autoregressive flow (IAF). The map starts as the
+    identity.
 
     Args:
         features: Dimension `d`.
@@ -54,8 +55,7 @@ class MaskedAutoregressive(Bijection):
     ) -> None:
         """Make the network with its masks."""
         check_count("features", features)
-        for width in hidden_features:
-            check_count("each of hidden_features", width)
+        check_counts("hidden_features", hidden_features)
         super().__init__(features)
         self.network = AffineNetwork(
             features,
@@ -66,17 +66,13 @@ class MaskedAutoregressive(Bijection):
             masks=made_masks(features, hidden_features),
         )
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """One coordinate after another: each pass finds the next."""
-        check_event("u", u, self.features, self.network.weights[0].dtype)
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         x, places = torch.zeros_like(u), torch.arange(self.features, device=u.device)
         for place in places:
             shift, log_scale = self.network(x)
             x = torch.where(places == place, u * log_scale.exp() + shift, x)
         return x, log_scale.sum(-1)
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """All coordinates at once."""
-        check_event("x", x, self.features, self.network.weights[0].dtype)
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
         shift, log_scale = self.network(x)
         return (x - shift) * (-log_scale).exp(), -log_scale.sum(-1)

@@ -17,8 +17,7 @@ __all__ = ["Bijection", "Compose", "Inverse", "Permute"]
 class Bijection(nn.Module):
     r"""A bijection $x = F(u)$ of $\mathbb{R}^d$ with the logarithm of its Jacobian determinant.
 
-    A kind of bijection says how to go either way, in `forward_and_log_det` and `inverse_and_log_det`; the other methods
-    follow.
+    A kind of bijection says how to go either way in `_push` and `_pull`, which get vectors that have been checked.
 
     Args:
         features: Dimension $d$.
@@ -41,6 +40,11 @@ class Bijection(nn.Module):
         super().__init__()
         self.features = features
 
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """Type of the parameters, or none where there are none."""
+        return getattr(next(self.parameters(), None), "dtype", None)
+
     def forward(self, u: Tensor) -> Tensor:
         """Map `u`, shape `(..., d)`, to `x` of the same shape."""
         return self.forward_and_log_det(u)[0]
@@ -55,10 +59,18 @@ class Bijection(nn.Module):
 
     def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
         r"""Give $F(u)$ and $\log\lvert\det J_F(u)\rvert$, which share most of their work."""
-        raise NotImplementedError
+        check_event("u", u, self.features, self.dtype)
+        return self._push(u)
 
     def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""Give $F^{-1}(x)$ and $\log\lvert\det J_{F^{-1}}(x)\rvert$: minus the one above, at $F^{-1}(x)$."""
+        check_event("x", x, self.features, self.dtype)
+        return self._pull(x)
+
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
 
@@ -84,7 +96,7 @@ class Compose(Bijection):
         if not bijections:
             raise ValueError("bijections must name at least one, got none")
         for bijection in bijections:
-            _check_bijection("bijections", bijection)
+            _check_bijection("each of bijections", bijection)
             if bijection.features != bijections[0].features:
                 raise ValueError(
                     "bijections must be of one dimension so that each maps what the one before it gives, "
@@ -95,21 +107,19 @@ class Compose(Bijection):
         self.closed_forward = all(bijection.closed_forward for bijection in bijections)
         self.closed_inverse = all(bijection.closed_inverse for bijection in bijections)
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Map by each in turn; the log-determinants add up."""
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         first, *others = self.bijections
-        u, total = first.forward_and_log_det(u)
+        u, total = first._push(u)
         for bijection in others:
-            u, log_det = bijection.forward_and_log_det(u)
+            u, log_det = bijection._push(u)
             total = total + log_det
         return u, total
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Undo each, the last first."""
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
         *others, last = self.bijections
-        x, total = last.inverse_and_log_det(x)
+        x, total = last._pull(x)
         for bijection in reversed(others):
-            x, log_det = bijection.inverse_and_log_det(x)
+            x, log_det = bijection._pull(x)
             total = total + log_det
         return x, total
 
@@ -144,13 +154,11 @@ class Inverse(Bijection):
         self.bijection = bijection
         self.closed_forward, self.closed_inverse = bijection.closed_inverse, bijection.closed_forward
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The inverse of the bijection."""
-        return self.bijection.inverse_and_log_det(u)
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        return self.bijection._pull(u)
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The bijection."""
-        return self.bijection.forward_and_log_det(x)
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.bijection._push(x)
 
 
 class Permute(Bijection):
@@ -169,29 +177,24 @@ class Permute(Bijection):
         [12, 10, 11]
     """
 
-    def __init__(self, order: Sequence[int]) -> None:
+    def __init__(self, order: Sequence[int] | Tensor) -> None:
         """Keep the order and its inverse; neither is part of the state dict."""
-        listed = list(order)
-        is_whole = all(isinstance(place, Integral) and not isinstance(place, bool) for place in listed)
-        if not listed or not is_whole or sorted(listed) != list(range(len(listed))):
-            raise ValueError(f"order must hold each index from 0 to d - 1 once, got {listed}")
+        listed = order.tolist() if isinstance(order, Tensor) else order
+        is_sequence = isinstance(listed, Sequence) and len(listed) > 0
+        is_whole = is_sequence and all(isinstance(place, Integral) and not isinstance(place, bool) for place in listed)
+        if not is_whole or sorted(listed) != list(range(len(listed))):
+            raise ValueError(f"order must hold each index from 0 to d - 1 once, got {order!r}")
         super().__init__(len(listed))
         self.register_buffer("order", torch.tensor(listed), persistent=False)
         self.register_buffer("back", self.order.argsort(), persistent=False)
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Reorder the last axis."""
-        return self._reordered("u", u, self.order)
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        return u.index_select(-1, self.order), u.new_zeros(u.shape[:-1])
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Restore the order."""
-        return self._reordered("x", x, self.back)
-
-    def _reordered(self, name: str, values: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-        check_event(name, values, self.features, getattr(values, "dtype", None))
-        return values.index_select(-1, order), values.new_zeros(values.shape[:-1])
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.index_select(-1, self.back), x.new_zeros(x.shape[:-1])
 
 
 def _check_bijection(name: str, value: object) -> None:
     if not isinstance(value, Bijection):
-        raise ValueError(f"{name} must be made of hw.flows.Bijection, got {type(value).__name__}")
+        raise ValueError(f"{name} must be a hw.flows.Bijection, got {type(value).__name__}")

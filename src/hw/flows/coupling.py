@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from hw.arguments import check_event
 from hw.flows.bijection import Bijection
 from hw.flows.networks import AffineNetwork
 
@@ -57,17 +56,14 @@ class AffineCoupling(Bijection):
             self.kept, hidden_features, features - self.kept, generator=generator, activation=activation
         )
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Stretch the second half, then move it."""
-        kept, moved, shift, log_scale = self._parts("u", u)
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved, shift, log_scale = self._parts(u)
         return torch.cat((kept, moved * log_scale.exp() + shift), -1), log_scale.sum(-1)
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Move the second half back, then shrink it."""
-        kept, moved, shift, log_scale = self._parts("x", x)
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        kept, moved, shift, log_scale = self._parts(x)
         return torch.cat((kept, (moved - shift) * (-log_scale).exp()), -1), -log_scale.sum(-1)
 
-    def _parts(self, name: str, values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        check_event(name, values, self.features, self.network.weights[0].dtype)
+    def _parts(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         kept, moved = values[..., : self.kept], values[..., self.kept :]
         return kept, moved, *self.network(kept)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hw.arguments import check_callable, check_count, check_finite
+from hw.arguments import check_callable, check_count, check_event, check_finite, check_floating
 from hw.flows.flow import Flow
 
-__all__ = ["Estimate", "forward_kl", "log_densities", "reverse_kl"]
+__all__ = ["Estimate", "check_flow", "check_samples", "forward_kl", "log_densities", "reverse_kl"]
 
 
 class Estimate(NamedTuple):
@@ -56,10 +56,8 @@ def forward_kl(flow: Flow, log_density: Callable[[Tensor], Tensor], samples: Ten
         Papamakarios et al. (2021), *Normalizing Flows for Probabilistic Modeling and Inference*, section 2.3,
         <https://arxiv.org/abs/1912.02762>.
     """
-    if not isinstance(samples, Tensor) or samples.dim() != 2 or len(samples) < 2:
-        shown = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__
-        raise ValueError(f"samples must have shape (n, d) with two samples or more, got {shown}")
-    check_finite("samples", samples, "they have a density")
+    check_flow(flow)
+    check_samples(flow, samples, 2)
     log_p = log_densities(log_density, samples)
     log_q = flow.log_prob(samples)
     check_finite("the flow's log_prob", log_q, "the divergence has an estimate")
@@ -81,7 +79,7 @@ def reverse_kl(flow: Flow, log_density: Callable[[Tensor], Tensor], n: int, gene
 
     Raises:
         ValueError: If `n` is below 2, `generator` is no generator, `log_density` is not callable, returns another shape
-            or is not finite at a draw, or the flow cannot draw.
+            or is not finite at a draw, or the flow cannot draw or has no finite log-density there.
 
     Examples:
         A law and itself, where each draw says exactly zero:
@@ -99,8 +97,45 @@ def reverse_kl(flow: Flow, log_density: Callable[[Tensor], Tensor], n: int, gene
     check_count("n", n)
     if n < 2:
         raise ValueError(f"n must be at least 2 so that there is a standard error, got {n}")
+    check_flow(flow)
     x, log_q = flow.rsample_and_log_prob(n, generator)
+    check_finite("the flow's log_prob", log_q, "the divergence has an estimate")
     return _estimate(log_q - log_densities(log_density, x))
+
+
+def check_flow(flow: Flow) -> None:
+    """Refuse what is no flow.
+
+    Examples:
+        >>> from hw.flows.estimators import check_flow
+        >>> try:
+        ...     check_flow(None)
+        ... except ValueError as error:
+        ...     print(error)
+        flow must be a hw.flows.Flow, got NoneType
+    """
+    if not isinstance(flow, Flow):
+        raise ValueError(f"flow must be a hw.flows.Flow, got {type(flow).__name__}")
+
+
+def check_samples(flow: Flow, samples: Tensor, least: int) -> None:
+    """Refuse samples that are too few, not finite, or of another dimension or type than the flow.
+
+    Examples:
+        >>> import torch
+        >>> from hw.flows import Flow, Permute, StandardNormal
+        >>> from hw.flows.estimators import check_samples
+        >>> try:
+        ...     check_samples(Flow(StandardNormal(2), Permute([1, 0])), torch.zeros(1, 2), 2)
+        ... except ValueError as error:
+        ...     print(error)
+        samples must have shape (n, d) with n at least 2, got (1, 2)
+    """
+    if not isinstance(samples, Tensor) or samples.dim() != 2 or len(samples) < least:
+        shown = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__
+        raise ValueError(f"samples must have shape (n, d) with n at least {least}, got {shown}")
+    check_event("samples", samples, flow.features, flow.bijection.dtype)
+    check_finite("samples", samples, "they have a density")
 
 
 def log_densities(log_density: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -120,6 +155,7 @@ def log_densities(log_density: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     if not isinstance(values, Tensor) or values.shape != x.shape[:-1]:
         shown = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(f"log_density must return one value for each point, shape {tuple(x.shape[:-1])}, got {shown}")
+    check_floating("log_density must return", values)
     check_finite("log_density", values, "the divergence has an estimate")
     return values
 

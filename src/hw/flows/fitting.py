@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import trange
 
 from hw.arguments import check_count, check_finite, check_generator, check_positive
-from hw.flows.estimators import log_densities
+from hw.flows.estimators import check_flow, check_samples, log_densities
 from hw.flows.flow import Flow
 
 __all__ = ["Fit", "fit_forward", "fit_reverse"]
@@ -54,7 +54,8 @@ def fit_forward(
 
     Raises:
         ValueError: If a number is not positive, `generator` is no generator, `samples` has another shape or an entry
-            that is not finite, the flow has no `log_prob` or no parameters, or a loss is not finite.
+            that is not finite, the flow has no `log_prob` or no parameters, or a loss or a fitted
+            parameter is not finite.
 
     Examples:
         The best normal law for three samples has their mean and their variance, 2/3:
@@ -67,18 +68,18 @@ def fit_forward(
         >>> round(flow.bijection.shift.item(), 3), round(flow.bijection.log_scale.exp().item() ** 2, 3)
         (2.0, 0.667)
     """
-    if not isinstance(samples, Tensor) or samples.dim() != 2 or len(samples) == 0:
-        shown = tuple(samples.shape) if isinstance(samples, Tensor) else type(samples).__name__
-        raise ValueError(f"samples must have shape (n, d), got {shown}")
-    check_finite("samples", samples, "they have a density")
+    check_flow(flow)
+    check_samples(flow, samples, 1)
     check_generator(generator)
     if batch_size is not None:
         check_count("batch_size", batch_size)
+    constant = samples.detach()
 
     def loss(fitted: Flow) -> Tensor:
-        batch = samples
+        batch = constant
         if batch_size is not None:
-            batch = samples[torch.randint(len(samples), (batch_size,), generator=generator)]
+            chosen = torch.randint(len(batch), (batch_size,), generator=generator, device=generator.device)
+            batch = batch[chosen.to(batch.device)]
         return -fitted.log_prob(batch).mean()
 
     return _fit(flow, loss, steps, learning_rate)
@@ -111,8 +112,8 @@ def fit_reverse(
 
     Raises:
         ValueError: If a number is not positive, `generator` is no generator, `log_density` is not callable, returns
-            another shape or is not finite at a draw, the flow cannot draw or has no parameters, or a loss is not
-            finite.
+            another shape, passes no gradient or is not finite at a draw, the flow cannot draw or has no parameters, or
+            a draw, a loss or a fitted parameter is not finite.
 
     Examples:
         A normal law for the density that is proportional to $e^{-2 (x - 1)^2}$, with deviation 1/2:
@@ -123,15 +124,20 @@ def fit_reverse(
         >>> rng = torch.Generator().manual_seed(0)
         >>> def log_density(x):
         ...     return -2 * (x[:, 0] - 1) ** 2
-        >>> flow, losses = fit_reverse(start, log_density, steps=500, learning_rate=0.1, generator=rng, n=100)
+        >>> flow, losses = fit_reverse(start, log_density, steps=500, learning_rate=0.01, generator=rng, n=1000)
         >>> round(flow.bijection.shift.item(), 2), round(flow.bijection.log_scale.exp().item(), 2)
         (1.0, 0.5)
     """
+    check_flow(flow)
     check_count("n", n)
 
     def loss(fitted: Flow) -> Tensor:
         x, log_q = fitted.rsample_and_log_prob(n, generator)
-        return (log_q - log_densities(log_density, x)).mean()
+        check_finite("the flow's draws", x.detach(), "log_density can be evaluated; a smaller learning_rate may do")
+        log_p = log_densities(log_density, x)
+        if not log_p.requires_grad:
+            raise ValueError("log_density must be differentiable so that it moves the draws, got no gradient")
+        return (log_q - log_p).mean()
 
     return _fit(flow, loss, steps, learning_rate)
 
@@ -139,15 +145,21 @@ def fit_reverse(
 def _fit(flow: Flow, loss: Callable[[Flow], Tensor], steps: int, learning_rate: float) -> Fit:
     check_count("steps", steps)
     check_positive("learning_rate", learning_rate)
-    if not isinstance(flow, Flow) or not any(parameter.requires_grad for parameter in flow.parameters()):
-        raise ValueError(f"flow must be a hw.flows.Flow with parameters to fit, got {type(flow).__name__}")
     fitted, losses = deepcopy(flow), torch.empty(steps, dtype=torch.float64)
-    optimizer = torch.optim.Adam(fitted.parameters(), learning_rate)
-    for step in trange(steps, disable=None, leave=False):  # None: a bar on a terminal only
-        value = loss(fitted)
-        check_finite(f"the loss at step {step}", value.detach(), "there is a step to take; a smaller rate may do")
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        losses[step] = value.item()
+    parameters = [parameter for parameter in fitted.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise ValueError(
+            "flow must have parameters that require a gradient so that there is something to fit, got none"
+        )
+    optimizer = torch.optim.Adam(parameters, learning_rate)
+    with torch.enable_grad():
+        for step in trange(steps, disable=None, leave=False):  # None: a bar on a terminal only
+            value = loss(fitted)
+            check_finite(f"the loss at step {step}", value.detach(), "there is a step to take; a smaller rate may do")
+            optimizer.zero_grad()
+            value.backward(inputs=parameters)  # and nothing else: a target may have parameters of its own
+            optimizer.step()
+            losses[step] = value.item()
+    for parameter in parameters:
+        check_finite("the fitted parameters", parameter.detach(), "the flow is a law; a smaller rate may do")
     return Fit(fitted, losses)

@@ -1,7 +1,6 @@
 """A law made of a base law and a bijection, and the base law that they usually start from."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,12 @@ from hw.arguments import check_count, check_event, check_generator
 from hw.flows.bijection import Bijection
 
 __all__ = ["Flow", "StandardNormal"]
+
+NEEDED = {  # of the base, by what the flow is to do
+    "log_prob": ("log_prob",),
+    "rsample": ("rsample",),
+    "rsample_and_log_prob": ("rsample", "log_prob"),
+}
 
 
 class StandardNormal(nn.Module):
@@ -50,8 +55,8 @@ class StandardNormal(nn.Module):
         """Draw `n` points, shape `(n, d)`."""
         check_count("n", n)
         check_generator(generator)
-        options = {"dtype": self.mean.dtype, "device": self.mean.device}
-        return torch.randn(n, self.features, generator=generator, **options)
+        drawn = torch.randn(n, self.features, generator=generator, dtype=self.mean.dtype, device=generator.device)
+        return drawn.to(self.mean.device)
 
 
 class Flow(nn.Module):
@@ -59,8 +64,8 @@ class Flow(nn.Module):
 
     $F$ maps base points to data. Samples need $F$; the density at given points needs $F^{-1}$; the density at its own
     samples needs neither more nor less than $F$ and its log-determinant. A planar flow has only one direction in closed
-    form, so that there are two ways to use it: `Flow(base, planar)` can sample, `Flow(base, Inverse(planar))` can
-    evaluate, and what one of them cannot do it refuses.
+    form, so that there are two ways to use it: `Flow(base, planar)` can sample, `Flow(base, Inverse(planar))`, which is
+    another law, can evaluate, and what one of them cannot do it refuses.
 
     Args:
         base: Law of $U$: an object with `log_prob(u)` and `rsample(n, generator)`, like `StandardNormal`.
@@ -69,8 +74,9 @@ class Flow(nn.Module):
 
     Raises:
         ValueError: If `base` has neither method or is of `torch.distributions` (which takes no generator),
-            `bijection` is no `Bijection`, or their dimensions differ. The methods: if `base` lacks what they need, or
-            `bijection` has no closed form for it and `numerical` is false.
+            `bijection` is no `Bijection`, or their dimensions or types differ. The methods: if `base` lacks what they
+            need or does not give one log-density for each point, or `bijection` has no closed form for it and
+            `numerical` is false.
 
     Examples:
         >>> import torch
@@ -93,45 +99,70 @@ class Flow(nn.Module):
                 "base must take a generator so that draws can be repeated, as hw.flows.StandardNormal does, "
                 f"got {type(base).__name__} of torch.distributions"
             )
-        if not any(callable(getattr(base, method, None)) for method in ("log_prob", "rsample")):
-            raise ValueError(f"base must have log_prob(u) or rsample(n, generator), got {type(base).__name__}")
+        if isinstance(base, type) or not any(
+            callable(getattr(base, method, None)) for method in ("log_prob", "rsample")
+        ):
+            raise ValueError(f"base must have log_prob(u) or rsample(n, generator), got {base!r}")
         if not isinstance(bijection, Bijection):
             raise ValueError(f"bijection must be a hw.flows.Bijection, got {type(bijection).__name__}")
         if getattr(base, "features", bijection.features) != bijection.features:
             raise ValueError(f"base must have the bijection's {bijection.features} features, got {base.features}")
+        if isinstance(base, StandardNormal) and bijection.dtype not in (None, base.mean.dtype):
+            raise ValueError(f"base must have the type of the bijection, {bijection.dtype}, got {base.mean.dtype}")
         super().__init__()
         self.base, self.bijection, self.numerical = base, bijection, numerical
 
+    @property
+    def features(self) -> int:
+        """Dimension."""
+        return self.bijection.features
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density in nats, shape `(...)`, at points of shape `(..., d)`: needs the inverse."""
-        self._require(self.bijection.closed_inverse, "have an inverse", "log_prob", "rsample and rsample_and_log_prob")
+        self._require("log_prob")
         u, log_det = self.bijection.inverse_and_log_det(x)
-        return self._of_base("log_prob")(u) + log_det
+        return self._base_log_prob(u, log_det) + log_det
 
     def rsample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw `n` points, shape `(n, d)`, differentiable in the parameters."""
-        return self.bijection(self._drawn(n, generator))
+        self._require("rsample")
+        return self.bijection(self.base.rsample(n, generator))
 
     def rsample_and_log_prob(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw `n` points, shape `(n, d)`, with their log-densities, shape `(n,)`: needs no inverse."""
-        u = self._drawn(n, generator)
+        self._require("rsample_and_log_prob")
+        u = self.base.rsample(n, generator)
         x, log_det = self.bijection.forward_and_log_det(u)
-        return x, self._of_base("log_prob")(u) - log_det
+        return x, self._base_log_prob(u, log_det) - log_det
 
-    def _drawn(self, n: int, generator: torch.Generator) -> Tensor:
-        self._require(self.bijection.closed_forward, "map forward", "rsample", "log_prob")
-        return self._of_base("rsample")(n, generator)
-
-    def _require(self, is_closed: bool, ability: str, wanted: str, instead: str) -> None:
-        if not is_closed and not self.numerical:
+    def _base_log_prob(self, u: Tensor, log_det: Tensor) -> Tensor:
+        values = self.base.log_prob(u)
+        if values.shape != log_det.shape:
             raise ValueError(
-                f"bijection must {ability} in closed form so that {wanted} can be computed, got "
-                f"{type(self.bijection).__name__}; this flow can do {instead}, with Inverse(bijection) in its place it "
-                f"can do {wanted}, and numerical=True solves an equation for it"
+                "base must give one log-density for each point so that nothing is broadcast, shape "
+                f"{tuple(log_det.shape)}, got {tuple(values.shape)}"
+            )
+        return values
+
+    def _require(self, wanted: str) -> None:
+        for method in NEEDED[wanted]:
+            if not callable(getattr(self.base, method, None)):
+                raise ValueError(
+                    f"base must have {method} so that the flow has {wanted}, got {type(self.base).__name__}"
+                )
+        if not self._is_closed(wanted):
+            others = [other for other in NEEDED if self._is_closed(other) and self._base_has(other)]
+            able = f"this flow can do {' and '.join(others)}; " if others else ""
+            turned = f"Flow(base, Inverse(bijection)), which is another law, can do {wanted}; " if others else ""
+            raise ValueError(
+                f"bijection must {'have an inverse' if wanted == 'log_prob' else 'map forward'} in closed form so that "
+                f"{wanted} can be computed, got {type(self.bijection).__name__}; {able}{turned}"
+                "numerical=True solves an equation for it"
             )
 
-    def _of_base(self, method: str) -> Callable[..., Tensor]:
-        function = getattr(self.base, method, None)
-        if not callable(function):
-            raise ValueError(f"base must have {method} so that the flow has it too, got {type(self.base).__name__}")
-        return function
+    def _base_has(self, wanted: str) -> bool:
+        return all(callable(getattr(self.base, method, None)) for method in NEEDED[wanted])
+
+    def _is_closed(self, wanted: str) -> bool:
+        closed = self.bijection.closed_inverse if wanted == "log_prob" else self.bijection.closed_forward
+        return closed or self.numerical

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hw.arguments import check_callable, check_count, check_generator
+from hw.arguments import check_callable, check_count, check_counts, check_generator
 from hw.masks import Mask
 
 __all__ = ["AffineNetwork"]
@@ -20,8 +20,8 @@ class AffineNetwork(nn.Module):
     r"""Dense network with two outputs for each coordinate: its shift, and the logarithm of its scale.
 
     The log-scale is $\tfrac1a \arctan a r$ of what comes out of the last layer, with $a = \tfrac{\pi}{2 \log 1000}$, so
-    that scales lie between 1/1000 and 1000 and nothing overflows, however far out the input is. It is smooth, and $r$
-    near zero. The last layer starts at zero: no shift, scale one. The layers before it start uniform, within one over
+    that scales lie between 1/1000 and 1000, up to rounding, however far out the input is. It is smooth, and $r$ near
+    zero. The last layer starts at zero: no shift, scale one. The layers before it start uniform, within one over
     the root of their inputs.
 
     Args:
@@ -57,8 +57,7 @@ class AffineNetwork(nn.Module):
         """Make the layers, and draw their weights."""
         check_count("in_features", in_features)
         check_count("out_features", out_features)
-        for width in hidden_features:
-            check_count("each of hidden_features", width)
+        check_counts("hidden_features", hidden_features)
         check_generator(generator)
         check_callable("activation", activation)
         super().__init__()

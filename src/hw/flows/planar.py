@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from hw.arguments import check_event, check_finite, check_floating
+from hw.arguments import check_finite, check_floating
 from hw.flows.bijection import Bijection
 
 __all__ = ["Planar"]
@@ -32,9 +32,9 @@ class Planar(Bijection):
     $0.31 / \lvert w\rvert$. At $w = 0$, where the paper's $v$ is undefined, it is `free` and the map a translation.
 
     The inverse has no closed form (`closed_inverse` is false). `inverse` solves one equation along $w$ by Newton's
-    method inside a bracket that always shrinks, so that mapping its result gives `x` back to $10^{-12}$ in float64
-    (relative to the largest of 1, the entries and $v$), and to rounding in float32 unless $c$ underflows. It is
-    differentiable.
+    method inside a bracket that always shrinks. Mapping its result gives `x` back to a few roundings times
+    $1 + \lvert w\rvert\,\lvert v\rvert$, relative to the largest of 1, the entries and $v$: to $10^{-12}$ in float64
+    while $\lvert w\rvert\,\lvert v\rvert < 1000$. It is differentiable.
 
     Args:
         w: Normal of the planes, shape `(d,)`.
@@ -42,8 +42,9 @@ class Planar(Bijection):
         b: Offset, shape `()`.
 
     Raises:
-        ValueError: If shapes or types differ, an entry is infinite or NaN, $w^\top v \le -1$, so that the map is no
-            bijection or has no density, or a vector has another size or type.
+        ValueError: If shapes or types differ, an entry or $w^\top v$ is infinite or NaN, $w$ is not zero and its square
+            over- or underflows, $w^\top v \le -1$, so that the map is no bijection or `Planar` has no density for it,
+            or a vector has another size or type.
 
     Examples:
         >>> import torch
@@ -68,22 +69,21 @@ class Planar(Bijection):
                     f"{name} must have shape {shape}, and the type of w, got shape {tuple(value.shape)}, {value.dtype}"
                 )
             check_finite(name, value, "the map can be inverted")
-        if 1 + w @ v <= 0:
-            raise ValueError(f"v must satisfy w·v > -1 so that the map is a bijection, got w·v = {(w @ v).item():g}")
+        square, product = w.square().sum(), w @ v
+        if w.any() and not torch.finfo(w.dtype).tiny <= square <= torch.finfo(w.dtype).max:
+            raise ValueError(f"w must be zero or have a square that {w.dtype} holds, got w·w = {square.item():g}")
+        if not -1 < product < math.inf:
+            raise ValueError(f"v must satisfy w·v > -1 so that the map is a bijection, got w·v = {product.item():g}")
         super().__init__(len(w))
         self.w, self.b = nn.Parameter(w.detach().clone()), nn.Parameter(b.detach().clone())
         self.free = nn.Parameter(_freed(w.detach(), v.detach()))
 
-    def forward_and_log_det(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Move each plane along `v`."""
-        check_event("u", u, self.features, self.w.dtype)
+    def _push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         v, _, log_slope = self._constrained()
         height = F.linear(u, self.w[None], self.b[None])
         return u + F.linear(height.tanh(), v[:, None]), _log_det(height[..., 0], log_slope)
 
-    def inverse_and_log_det(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Find how high each plane was, and move it back."""
-        check_event("x", x, self.features, self.w.dtype)
+    def _pull(self, x: Tensor) -> tuple[Tensor, Tensor]:
         v, slope, log_slope = self._constrained()
         height = _Height.apply(x @ self.w + self.b, slope, log_slope)
         return x - v * height.tanh()[..., None], -_log_det(height, log_slope)
@@ -148,16 +148,23 @@ class _Height(torch.autograd.Function):
     """The root h of h + (c - 1) tanh h = target, with its derivatives by the implicit function theorem."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, target: Tensor, slope: Tensor, log_slope: Tensor) -> Tensor:
-        height = _root(target.double(), slope.double()).to(target.dtype)
-        ctx.save_for_backward(height, log_slope)
-        return height
+    def forward(target: Tensor, slope: Tensor, log_slope: Tensor) -> Tensor:
+        return _root(target.double(), slope.double()).to(target.dtype)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(output, inputs[2])
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         height, log_slope = ctx.saved_tensors
         by_target = gradient * (-_log_det(height, log_slope)).exp()
         return by_target, -(by_target * height.tanh()).sum(), None
+
+    @staticmethod
+    def vmap(info: object, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        """All targets at once: they are found one by one, whatever their shape."""
+        return _Height.apply(*inputs), in_dims[0]
 
 
 def _root(target: Tensor, slope: Tensor) -> Tensor:
