@@ -612,7 +612,7 @@ def test_samples_that_are_no_samples_are_refused():
     for value in (math.nan, math.inf):
         with pytest.raises(ValueError, match="samples must be finite so that they have a density, got"):
             forward_kl(flow, target, float64([[0.0, value], [0.0, 0.0]]))
-    with pytest.raises(ValueError, match=r"x must have shape \(\.\.\., 2\)"):
+    with pytest.raises(ValueError, match=r"samples must have shape \(\.\.\., 2\)"):
         forward_kl(flow, lambda x: x.sum(-1), torch.zeros(2, 3).double())
 
 
