@@ -13,12 +13,12 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from timing import medians
 
 from hw.bounds.streaming import streaming_iwlb
 from hw.bounds.weights import iwlb
@@ -86,18 +86,6 @@ def pyro_vectorized(k: int = K) -> None:
 WAYS = {"streaming": streaming, "dense": dense, "pyro": pyro_vectorized}
 
 
-def medians(*tasks: Callable[[], object]) -> list[float]:
-    """Time tasks in turn, round by round; return the median seconds of the processor that each takes."""
-    times = []
-    for _ in range(ROUNDS):
-        times.append([])
-        for task in tasks:
-            start = time.process_time()
-            task()
-            times[-1].append(time.process_time() - start)
-    return [statistics.median(column) for column in zip(*times, strict=True)]
-
-
 def resident(field: str) -> float:
     """Read a size of this process in MB: VmRSS now, VmHWM at its peak."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field)]
@@ -128,7 +116,7 @@ def difference(one: list[torch.Tensor], other: list[torch.Tensor]) -> float:
 def log_mean_exp_ratio(std: float, dim: int) -> float:
     shape = (100_000, 64)
     log_w = std * torch.randn(shape, generator=torch.Generator().manual_seed(2))
-    ours, torchs = medians(lambda: iwlb(log_w, dim), lambda: log_w.logsumexp(dim))
+    ours, torchs = medians(ROUNDS, lambda: iwlb(log_w, dim), lambda: log_w.logsumexp(dim))
     print(f"log-mean-exp of {shape} over axis {dim}, std {std}: {ours * 1e3:.0f} ms, {ours / torchs:.2f} × logsumexp")
     return ours / torchs
 
@@ -138,7 +126,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"Python {platform.python_version()}, torch {torch.__version__}, one thread, medians of {ROUNDS} rounds")
     ways = list(WAYS) if find_spec("pyro") else ["streaming", "dense"]
-    times = dict(zip(ways, medians(*(WAYS[way] for way in ways)), strict=True))
+    times = dict(zip(ways, medians(ROUNDS, *(WAYS[way] for way in ways)), strict=True))
     peaks = {way: peak(way) for way in ways}
     for way in ways:
         ratio = times["streaming"] / times[way]

@@ -9,31 +9,16 @@ part where they are installed: pip install --no-deps normflows pyro-ppl pyro-api
 
 import math
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 
 import torch
+from timing import medians
 
 from hw.flows import Compose, Flow, MaskedAutoregressive, Permute, Planar, StandardNormal
 
 ROUNDS = 300
 NONE = math.nan
-
-
-def medians(*tasks: Callable[[], object]) -> list[float]:
-    """Time tasks in turn, round by round; return the median seconds of the processor that each takes."""
-    for task in tasks:
-        task()
-    times = []
-    for _ in range(ROUNDS):
-        times.append([])
-        for task in tasks:
-            start = time.process_time()
-            task()
-            times[-1].append(time.process_time() - start)
-    return [statistics.median(column) for column in zip(*times, strict=True)]
 
 
 def ours_planar(w: torch.Tensor, free: torch.Tensor, b: torch.Tensor) -> Planar:
@@ -83,7 +68,7 @@ def planar_ratio(features: int) -> float:
 
         return run
 
-    times = dict(zip(ways, medians(*(task(*way) for way in ways.values())), strict=True))
+    times = dict(zip(ways, medians(ROUNDS, *(task(*way) for way in ways.values())), strict=True))
     print(f"planar, d = {features}: " + ", ".join(f"{name} {value * 1e6:.0f} µs" for name, value in times.items()))
     return times["ours"] / times.get("normflows", NONE)
 
@@ -151,7 +136,7 @@ def maf_ratio() -> float:
 
         return run
 
-    times = dict(zip(ways, medians(*(task(*way) for way in ways.values())), strict=True))
+    times = dict(zip(ways, medians(ROUNDS, *(task(*way) for way in ways.values())), strict=True))
     print("MAF, d = 16: " + ", ".join(f"{name} {value * 1e3:.2f} ms" for name, value in times.items()))
     return times["ours"] / times.get("zuko", NONE)
 

@@ -4,17 +4,15 @@
 
 Probing differentiates one output at a time in float64 with all weights 1, which is the only probe that stays right at
 depth. Where probing every pixel would take hours, a sample is timed and scaled up, and the row says so. Rounds
-alternate between the two ways; ratios are of medians, on one thread.
+alternate between the two ways; ratios are of median processor times, on one thread.
 """
 
 import platform
 import random
-import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from timing import medians
 
 from hw.masks import mask
 from hw.receptive_field import receptive_field, receptive_fields
@@ -48,10 +46,10 @@ def compare(stack: torch.nn.Module, side: int, sample: int) -> float:
     table = receptive_fields(MASKS, (side, side))
     agree = all((probe(stack, side, pixel) == table[pixel]).all() for pixel in pixels)
     exact, probing = medians(
-        lambda: receptive_fields(MASKS, (side, side)), lambda: [probe(stack, side, pixel) for pixel in pixels]
+        ROUNDS, lambda: receptive_fields(MASKS, (side, side)), lambda: [probe(stack, side, pixel) for pixel in pixels]
     )
     one_exact, one_probed = medians(
-        lambda: receptive_field(MASKS, (side, side), pixels[-1]), lambda: probe(stack, side, pixels[-1])
+        ROUNDS, lambda: receptive_field(MASKS, (side, side), pixels[-1]), lambda: probe(stack, side, pixels[-1])
     )
     probing *= side**2 / sample
     print(
@@ -60,18 +58,6 @@ def compare(stack: torch.nn.Module, side: int, sample: int) -> float:
         f"one pixel {one_exact * 1e3:.2f} ms exactly, {one_probed * 1e3:.2f} ms by probing"
     )
     return probing / exact
-
-
-def medians(*tasks: Callable[[], object]) -> list[float]:
-    """Time tasks in turn, round by round; return the median seconds of each."""
-    times = []
-    for _ in range(ROUNDS):
-        times.append([])
-        for task in tasks:
-            start = time.perf_counter()
-            task()
-            times[-1].append(time.perf_counter() - start)
-    return [statistics.median(column) for column in zip(*times, strict=True)]
 
 
 def main() -> None:
@@ -84,7 +70,7 @@ def main() -> None:
     wrong = sum(not (probe(stack, 64, pixel) == table[pixel]).all() for pixel in pixels)
     print(f"64×64: {wrong} of {len(pixels)} pixels differ from the full Jacobian")
     small, middle = compare(stack, 64, 64), compare(stack, 256, 13)
-    times = medians(lambda: receptive_fields(MASKS, (256, 256)), lambda: receptive_fields(MASKS, (1024, 1024)))
+    times = medians(ROUNDS, lambda: receptive_fields(MASKS, (256, 256)), lambda: receptive_fields(MASKS, (1024, 1024)))
     print(f"1024×1024: {times[1] / times[0]:.2f} × the time of 256×256")
     for target, met in (
         ("no pixel differs", wrong == 0),

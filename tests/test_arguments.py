@@ -1,3 +1,5 @@
+"""Refusals of arguments: what passes, what does not, and what is said."""
+
 import math
 
 import numpy as np

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hw.experiments import flows
 from hw.experiments.flows import DEVIATION, FAR, FEW, FIRST, STAGES
 from hw.flows import Flow
 
+ROOT = Path(__file__).parent.parent
 RATE = STAGES[0][1]
 BEGINNING = ((FIRST, RATE),)
 RUNS = {
@@ -133,6 +136,21 @@ def test_both_branches_are_minima_and_cross_where_the_record_says(record):
     at_jump = [flows.minimum(*start, branches["jump"])[2] for start in ((0.0, 1.0), (1.4, 0.5))]
     assert at_jump[0] == pytest.approx(at_jump[1], rel=1e-8)
     assert at_jump[0] == pytest.approx(0.684266, abs=1e-6)
+
+
+def test_the_single_minima_are_those_of_the_branches(record):
+    branches = record["branches"]
+    assert flows.off_center(branches["jump"]) == pytest.approx(branches["at_jump"], rel=1e-8)
+    middle, mode = branches["far"]
+    assert flows.minimum(0.3, 2.0, FAR) == pytest.approx(middle, rel=1e-8, abs=1e-8)
+    assert flows.minimum(FAR * DEVIATION + 0.1, 0.6, FAR) == pytest.approx(mode, rel=1e-8)
+    assert middle[2] > 5 > 1 > mode[2]
+
+
+def test_the_page_fits_nothing_when_it_is_built():
+    calls = re.compile(r"\b(minimum|off_center|boundary|branches|record|fit_\w+)\(")
+    assert not calls.findall((ROOT / "docs/flows.md").read_text())
+    assert calls.search("best = minimum(3.0, 0.5, 6.0)")
 
 
 def test_there_is_no_minimum_on_a_mode_where_the_modes_are_close(record):

@@ -1,3 +1,5 @@
+"""Bijections: log-determinants against autograd, inverses by round trip, structure, extremes, derivatives, refusals."""
+
 import math
 from decimal import Decimal, localcontext
 from itertools import permutations, product

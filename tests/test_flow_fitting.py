@@ -1,3 +1,5 @@
+"""Fits: closed-form optima, what is left alone, refusals, the bar."""
+
 import io
 import math
 import sys

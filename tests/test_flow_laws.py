@@ -1,3 +1,5 @@
+"""Flows as laws: densities by quadrature, the duality, both estimators against closed forms, refusals."""
+
 import math
 from itertools import permutations
 

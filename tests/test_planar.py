@@ -1,3 +1,5 @@
+"""The planar flow: its log-determinant near the bound, its inverse, derivatives of both ways."""
+
 import math
 
 import pytest

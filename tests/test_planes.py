@@ -1,3 +1,5 @@
+"""Densities of the plane: mass inside the drawn borders, lines, samples, words, refusals."""
+
 import math
 import re
 from functools import cache

@@ -25,6 +25,9 @@ __all__ = [
     "DEVIATION",
     "EXTENT",
     "FAR",
+    "FEW",
+    "LAYERS",
+    "SAMPLES",
     "branches",
     "divergences",
     "fit_to_density",
@@ -32,8 +35,10 @@ __all__ = [
     "fit_to_modes",
     "fit_to_samples",
     "kernel_log_density",
+    "minimum",
     "modes_divergence",
     "moons_log_density",
+    "off_center",
     "planar_flow",
     "plane",
     "record",
@@ -187,20 +192,23 @@ def boundary(holds: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def branches() -> dict[str, Any]:
-    """Both minima over the distance of the modes, where the second appears, and where it becomes the lower one."""
+    """Both minima over the distance of the modes, where the second appears, where it is the lower one, and far off."""
 
     def is_better(distance: float) -> bool:
         off = off_center(distance)
         return off is not None and off[2] < minimum(0.0, 1.0, distance)[2]
 
     first = boundary(lambda distance: off_center(distance) is not None, 2.0, 2.6)
+    jump = boundary(is_better, 2.6, 3.0)
     distances = [1.5 + 0.05 * step for step in range(51)]
     apart = [first, *(distance for distance in distances if distance > first)]
     return {
         "first": first,
-        "jump": boundary(is_better, 2.6, 3.0),
+        "jump": jump,
         "middle": [(distance, *minimum(0.0, 1.0, distance)) for distance in distances],
-        "off_center": [(distance, *minimum(distance * DEVIATION, DEVIATION, distance)) for distance in apart],
+        "off_center": [(distance, *off_center(distance)) for distance in apart],
+        "at_jump": off_center(jump),
+        "far": [minimum(0.0, 1.0, FAR), off_center(FAR)],
     }
 
 
