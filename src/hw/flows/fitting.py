@@ -73,10 +73,9 @@ def fit_forward(
     check_generator(generator)
     if batch_size is not None:
         check_count("batch_size", batch_size)
-    constant = samples.detach()
 
     def loss(fitted: Flow) -> Tensor:
-        batch = constant
+        batch = samples
         if batch_size is not None:
             chosen = torch.randint(len(batch), (batch_size,), generator=generator, device=generator.device)
             batch = batch[chosen.to(batch.device)]
