@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from hw.checked_math.evaluation.expressions import compiler_for
 from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.models import MODELS
 from hw.checked_math.models.latent import LatentInstance
+from hw.checked_math.models.line_two_densities import LineTwoDensities, on_line
+from hw.checked_math.models.smooth_laws import Mixture, Monotone
 from hw.flows import Planar
 from hw.masked_conv import GatedMaskedConv2d, MaskedConv2d
 
@@ -333,3 +336,79 @@ def test_the_piecewise_linear_map_turns_red_when_an_index_is_changed(old, new):
     assert old in latex
     with pytest.raises((AssertionError, KeyError)):
         check_piecewise(latex.replace(old, new, 1))
+
+
+DROPPED = re.compile(
+    r"\\left\\\|y - Xw\\right\\\|\^2 (.)(.*?)\\sum_\{j=1\}\^d w_j\^(\d)\\left\\\|X_(.)\\right\\\|\^(\d)"
+)
+
+
+def check_dropout(latex: str) -> None:
+    """The loss is the mean over all choices of kept features, each kept with chance p and divided by p."""
+    sign, factor, of_weight, column, of_norm = DROPPED.fullmatch(latex.strip()).groups()
+    assert column == "j"
+    rng = torch.Generator().manual_seed(0)
+    x, y, w = (torch.randn(*shape, dtype=torch.float64, generator=rng) for shape in ((6, 4), (6,), (4,)))
+    for p in (0.5, 0.2, 0.9):
+        mean = torch.tensor(0.0, dtype=torch.float64)
+        for kept in itertools.product((0.0, 1.0), repeat=4):
+            kept = torch.tensor(kept, dtype=torch.float64)
+            chance = (kept * p + (1 - kept) * (1 - p)).prod()
+            mean += chance * (y - x @ (kept / p * w)).square().sum()
+        penalty = (
+            number(factor.replace("p", "a"), a=p) * (w.pow(int(of_weight)) * x.norm(dim=0).pow(int(of_norm))).sum()
+        )
+        shown = (y - x @ w).square().sum() + (penalty if sign == "+" else -penalty)
+        assert math.isclose(shown, mean, rel_tol=1e-12)
+
+
+def test_the_displayed_loss_is_the_mean_over_what_dropout_drops():
+    check_dropout(displayed("docs/gan.md", "dropout"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("+", "-"), ("{p}", "{1+p}"), ("1-p", "1+p"), ("w_j^2", "w_j^1"), ("X_j", "X_i")]
+)
+def test_the_loss_of_dropout_turns_red_when_a_part_is_changed(old, new):
+    latex = displayed("docs/gan.md", "dropout")
+    assert latex.count(old) == 1
+    with pytest.raises(AssertionError):
+        check_dropout(latex.replace(old, new))
+
+
+def check_fixed_discriminator(latex: str) -> None:
+    """Both sides, as displayed, for normal laws whose mean and deviation depend on the parameter, by differences."""
+    model = MODELS["two-densities"]
+    left, right = (side.strip().removeprefix(r"\nabla_\theta").removeprefix(r"\,") for side in latex.split("="))
+
+    def value_at(side: str, instance: LineTwoDensities) -> float:
+        (statement,) = parse(f"{side} = 0", Names(model.vocabulary))
+        return compiler_for(model, FLOAT, {}).expression(statement.chain.parts[0])({INSTANCE: instance})
+
+    def laws(theta: float) -> LineTwoDensities:
+        moved = Mixture(((1.0, theta, 0.8 + 0.1 * theta),))
+        return on_line(moved, Mixture(((1.0, 0.0, 1.0),)), Monotone(0.0))
+
+    for theta in (0.5, 1.5):
+        best = laws(theta).functions["D^*"]
+        fixed = [replace(laws(at), functions={"D^*": best}) for at in (theta + 1e-3, theta - 1e-3)]
+        moving = [laws(at) for at in (theta + 1e-3, theta - 1e-3)]
+        slopes = []
+        for side, (after, before) in ((left, fixed), (right, moving)):
+            slopes.append((value_at(side, after) - value_at(side, before)) / 2e-3)
+        assert math.isclose(*slopes, rel_tol=1e-5)
+
+
+def test_the_gradient_with_the_discriminator_held_fixed_is_the_displayed_one():
+    check_fixed_discriminator(displayed("docs/gan.md", "fixed-discriminator"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("- 2", "+ 2"), (r"2\,", ""), (r"f_0\,\|\,f_1", r"f_1\,\|\,f_0"), (r"-\log", r"\log"), ("D^*(x)", "(1-D^*(x))")],
+)
+def test_the_gradient_with_the_discriminator_held_fixed_turns_red_when_a_part_is_changed(old, new):
+    latex = displayed("docs/gan.md", "fixed-discriminator")
+    assert latex.count(old) == 1
+    with pytest.raises(AssertionError):
+        check_fixed_discriminator(latex.replace(old, new))

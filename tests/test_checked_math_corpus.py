@@ -31,6 +31,8 @@ GIVEN = {  # definitions that a claim may build on
         r"{\sum_{k=1}^{2N}\mathbf 1[k\neq i]\,\exp(\mathrm{sim}(z_i,z_k)/\tau)}"
     ),
     "M": r"M(x) := \tfrac12(f_0(x)+f_1(x))",
+    "sigma": r"\sigma(t) := \frac{1}{1+\exp(-t)}",
+    "moved D": r"D_\epsilon(x) := D(x)+\epsilon\,h(x)",
 }
 
 
@@ -606,8 +608,62 @@ DENSITIES_RIGHT = of(
     ),
     ("value of a guess", r"\log 2 + \tfrac12 V(D) \le \mathrm{JSD}(f_0,f_1) = \log 2 + \tfrac12 V(D^*)"),
 )
+OF_ONE_POINT = r"\left(f_1(x)\log y + f_0(x)\log(1-y)\right)"
+FIRST_VARIATION = r"\left.\frac{\mathrm{d}}{\mathrm{d}\epsilon}V(D_\epsilon)\right|_{\epsilon=0}"
+SECOND_VARIATION = r"\left.\frac{\mathrm{d}^2}{\mathrm{d}\epsilon^2}V(D_\epsilon)\right|_{\epsilon=0}"
+DENSITIES_RIGHT += of(
+    "two-densities",
+    ("slope of the log of a chance", r"\frac{\mathrm{d}}{\mathrm{d}t}\log(1-\sigma(t)) = -\sigma(t)", "", "sigma"),
+    (
+        "slope of the value at a point",
+        rf"\frac{{\mathrm d}}{{\mathrm dy}}{OF_ONE_POINT} = \frac{{f_1(x)}}{{y}}-\frac{{f_0(x)}}{{1-y}}",
+    ),
+    (
+        "curvature of the value at a point",
+        rf"\frac{{d^2}}{{dy^2}}{OF_ONE_POINT} = -\frac{{f_1(x)}}{{y^2}}-\frac{{f_0(x)}}{{(1-y)^2}} < 0",
+    ),
+    (
+        "first variation of the value",
+        FIRST_VARIATION + r" = \int\left(\frac{f_1(x)}{D(x)}-\frac{f_0(x)}{1-D(x)}\right)h(x)\,\mathrm{d}x",
+        "0 < D < 1",
+        "moved D",
+    ),
+    (
+        "second variation of the value",
+        SECOND_VARIATION
+        + r" = -\int\left(\frac{f_1(x)}{D(x)^2}+\frac{f_0(x)}{(1-D(x))^2}\right)h(x)^2\,\mathrm{d}x \le 0",
+        "0 < D < 1",
+        "moved D",
+    ),
+)
 DENSITIES_WRONG = of(
     "two-densities",
+    ("slope with the other sign", r"\frac{\mathrm{d}}{\mathrm{d}t}\log(1-\sigma(t)) = \sigma(t)", "", "sigma"),
+    ("slope of the other label", r"\frac{\mathrm{d}}{\mathrm{d}t}\log(1-\sigma(t)) = 1-\sigma(t)", "", "sigma"),
+    (
+        "slope with the laws swapped",
+        rf"\frac{{\mathrm d}}{{\mathrm dy}}{OF_ONE_POINT} = \frac{{f_0(x)}}{{y}}-\frac{{f_1(x)}}{{1-y}}",
+    ),
+    (
+        "slope without the inner one",
+        rf"\frac{{\mathrm d}}{{\mathrm dy}}{OF_ONE_POINT} = \frac{{f_1(x)}}{{y}}+\frac{{f_0(x)}}{{1-y}}",
+    ),
+    ("slope that is everywhere 0", rf"\frac{{\mathrm d}}{{\mathrm dy}}{OF_ONE_POINT} = 0"),
+    ("convex value at a point", rf"\frac{{d^2}}{{dy^2}}{OF_ONE_POINT} > 0"),
+    (
+        "first variation without a support",
+        FIRST_VARIATION + r" = \int\left(\frac{f_1(x)}{D(x)}-\frac{f_0(x)}{1-D(x)}\right)h(x)\,\mathrm{d}x",
+        "",
+        "moved D",
+    ),
+    ("any discriminator is stationary", FIRST_VARIATION + " = 0", "0 < D < 1", "moved D"),
+    (
+        "second variation halved",
+        SECOND_VARIATION
+        + r" = -\frac12\int\left(\frac{f_1(x)}{D(x)^2}+\frac{f_0(x)}{(1-D(x))^2}\right)h(x)^2\,\mathrm{d}x",
+        "0 < D < 1",
+        "moved D",
+    ),
     (
         "value with the labels swapped",
         r"V(D) = \mathbb{E}_{f_0(x)}[\log D(x)] + \mathbb{E}_{f_1(x)}[\log(1-D(x))]",

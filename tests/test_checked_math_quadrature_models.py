@@ -1,23 +1,31 @@
-"""The models `linear-gaussian` and `bijection`: each meaning by a second route, and cases where it must fail."""
+"""The models on the line and in the plane: each meaning by a second route, and cases where it must fail."""
 
 import cmath
 import math
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from random import Random
 from statistics import NormalDist
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT
+from hw.checked_math.models import line_two_densities as line_module
 from hw.checked_math.models import smooth_bijection
 from hw.checked_math.models.bijection import BIJECTION
 from hw.checked_math.models.finite_bijection import FiniteBijection
+from hw.checked_math.models.finite_two_densities import best_chance, free_number
+from hw.checked_math.models.line_two_densities import line_two_densities
+from hw.checked_math.models.line_two_densities import on_line as pair_on_line
 from hw.checked_math.models.linear_gaussian import LINEAR_GAUSSIAN, LinearGaussianInstance, NormalJoint, NormalLine
 from hw.checked_math.models.model import Law
 from hw.checked_math.models.quadrature import derivative, free_values, trapezoid
 from hw.checked_math.models.smooth_bijection import in_plane, on_line, smooth_bijections
 from hw.checked_math.models.smooth_laws import Mixture, Monotone, PlanarFlow, Tilted, image_density
+from hw.checked_math.models.two_densities import TWO_DENSITIES
 from hw.checked_math.pages import check_text
 
 SORTS = {"X": "x", "U": "u", "F(U)": "x", "F^{-1}(X)": "u"}
@@ -96,6 +104,23 @@ BOUND = r"\mathbb{E}_{q(z|x)}\left[\log\frac{p(x,z)}{q(z|x)}\right]"
         ("linear-gaussian", rf"\log p(x) = {BOUND} + D_{{KL}}(q(z|x)\|p(z|x))", "", "checked"),
         ("linear-gaussian", rf"\log p(x) = {BOUND}", "q = posterior", "checked"),
         ("linear-gaussian", rf"\log p(x) = {BOUND}", "", "refuted"),
+        ("two-densities", r"f_0(x) \le 1", "", "refuted"),  # true on finite sets
+        ("two-densities", r"\int f_0(x)\,\mathrm dx = 1", "", "checked"),
+        ("two-densities", r"\int f_0(x)^2\,\mathrm dx \le 1", "", "refuted"),
+        ("two-densities", r"\int \max(f_0(x) - f_1(x), 0)\,\mathrm dx = D_{TV}(f_0,f_1)", "", "checked"),
+        ("two-densities", r"\mathbb{E}_{x\sim f_1}[\log D^*(x)] \ge -\log 2", "", "checked"),
+        (
+            "two-densities",
+            r"\mathbb{E}_{x\sim f_1}[h(x)/D^*(x)] = \mathbb{E}_{x\sim f_0}[h(x)/(1-D^*(x))]",
+            "",
+            "refuted",
+        ),
+        (
+            "two-densities",
+            r"\mathbb{E}_{x\sim f_1}[h(x)/D^*(x)] = \mathbb{E}_{x\sim f_0}[h(x)/(1-D^*(x))]",
+            "positive",
+            "checked",
+        ),
         ("bijection", r"H(P_X) \ge 0", "", "refuted"),
         ("bijection", r"p_X(x) \le 1", "", "refuted"),
         ("bijection", r"p_X(x) \ge 0", "", "checked"),
@@ -564,3 +589,254 @@ def test_bijection_names_its_four_laws():
         BIJECTION.law(Law("p", "X"), ("x",), ("u",))
     assert BIJECTION.law(Law("p", "F(U)"), ("x",), ()) == BIJECTION.law(Law("P", "F(U)"), ("x",), ())
     assert BIJECTION.bare(Law("P", "F^{-1}(X)")) == (("u",), ())
+
+
+# ---- two-densities: the line ----
+
+LINES = line_two_densities(3)
+
+
+class Twofold:
+    """A number and its derivative in a parameter, for values that are varied in a direction."""
+
+    def __init__(self, value, slope=0.0):
+        self.value, self.slope = value, slope
+
+    def __add__(self, other):
+        other = other if isinstance(other, Twofold) else Twofold(other)
+        return Twofold(self.value + other.value, self.slope + other.slope)
+
+    def __rsub__(self, other):
+        return Twofold(other - self.value, -self.slope)
+
+    def __rmul__(self, other):
+        return Twofold(other * self.value, other * self.slope)
+
+    __radd__ = __add__
+
+
+TWOFOLD = replace(
+    FLOAT, functions=FLOAT.functions | {"log": lambda one: Twofold(math.log(one.value), one.slope / one.value)}
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the integrands of a pair of densities are made of."""
+
+    one: float
+    zero: float
+    guess: float
+    best: float
+    direction: float
+
+
+def integrands(part):
+    """The integrands of the formulas about two densities, at one point, with the labels in both orders."""
+    f, g, mixed = part.one, part.zero, part.one + part.zero
+    both = [(f, g, part.guess, part.best), (g, f, 1 - part.guess, 1 - part.best)]
+    for law, other, guess, best in both:
+        yield from (law, law * math.log(law), law * math.log(other), law * math.log(mixed), law * other / mixed)
+        yield from (law * math.log(guess), law * math.log(1 - guess), law * best, law * best * math.log(best / guess))
+        yield from (law * law / other, law * part.direction / guess, law * (part.direction / guess) ** 2)
+
+
+def at(instance, x):
+    values = [instance.density(label)(x) for label in "10"]
+    return Parts(*values, *(instance.function(name)(x) for name in ("D", "D^*", "h")))
+
+
+def integrals(instance, nodes):
+    rows = [[weight * value for value in integrands(at(instance, x))] for x, weight in nodes]
+    return [(math.fsum(terms), math.fsum(map(abs, terms))) for terms in zip(*rows, strict=True)]
+
+
+def disagreement(instance, nodes, others):
+    pairs = zip(integrals(instance, nodes), integrals(instance, others), strict=True)
+    return max(abs(first - second) / size for (first, size), (second, _) in pairs)
+
+
+def refined(nodes, factor, further=0):
+    """The nodes with the step divided by a factor, and some more beyond both ends."""
+    step, first, count = nodes[0][1] / factor, nodes[0][0], round((len(nodes) - 1) * factor)
+    return [(first + place * step, step) for place in range(-further, count + 1 + further)]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_integrals_of_two_densities_do_not_depend_on_the_nodes(seed):
+    for number, instance in enumerate(line_two_densities(seed)):
+        nodes = instance.space("x")
+        assert len(nodes) <= 100
+        for law in "01":
+            assert math.fsum(w * instance.density(law)(x) for x, w in nodes) == pytest.approx(1, abs=1e-12)
+        if number >= 5 or seed == 0:  # the first five are the same for all seeds
+            assert disagreement(instance, nodes, refined(nodes, 4)) < 1e-10
+            assert disagreement(instance, nodes, refined(nodes, 1, 6)) < 1e-10
+
+
+def test_too_wide_a_step_and_too_short_an_interval_do_not_integrate_two_densities(monkeypatch):
+    nodes = LINES[5].space("x")
+    assert disagreement(LINES[5], refined(nodes, 1 / 2), nodes) > 1e-9
+    assert disagreement(LINES[5], refined(nodes, 1 / 3), nodes) > 1e-5
+    monkeypatch.setattr(line_module, "REACH", 7.2)
+    short = pair_on_line(UNIT, Mixture(((1.0, 2.0, 1.0),)), Monotone(-0.5))
+    assert disagreement(short, short.space("x"), refined(short.space("x"), 1, 12)) > 1e-8
+
+
+@pytest.mark.parametrize(
+    ("distance", "jsd"), [(0.5, 0.030311300521), (1.0, 0.111421482185), (2.0, 0.336830820347), (0.0, 0.0)]
+)
+def test_divergences_of_normal_laws_are_those_of_the_dossier(distance, jsd):
+    instance = pair_on_line(UNIT, Mixture(((1.0, distance, 1.0),)), Monotone(0.5))
+    zero, one, value = instance.density("0"), instance.density("1"), instance.function("V")
+    terms = [(w, zero(x), one(x)) for x, w in instance.space("x")]
+    assert math.fsum(w * p * math.log(p / q) for w, p, q in terms) == pytest.approx(distance**2 / 2, abs=1e-9)
+    assert math.fsum(w * q * q / p for w, p, q in terms) == pytest.approx(math.exp(distance**2), rel=1e-9)
+    best = math.log(2) + value(instance.function("D^*")) / 2
+    assert best == pytest.approx(jsd, abs=1e-9)
+    assert math.log(2) + value(instance.function("D")) / 2 < best - 1e-3
+    if distance:
+        assert best != pytest.approx(distance**2 / 8, abs=1e-4)  # its limit for small distances
+
+
+@given(st.floats(-30, 30), st.floats(-290, 290))
+@settings(max_examples=30, deadline=None)
+def test_the_best_chance_is_the_share_of_the_first_at_any_size(ratio, size):
+    size = min(size, 290 - abs(ratio))
+    one, zero = 10 ** (size + ratio / 2), 10 ** (size - ratio / 2)
+    best = line_module._best(one, zero)
+    assert best == pytest.approx(1 / (1 + zero / one), rel=1e-13, abs=0)
+    assert 1 - best == pytest.approx(1 / (1 + one / zero), rel=1e-13, abs=2.3e-16)  # what is left of 1
+    assert best_chance(one, 0.0) == 1 - best_chance(0.0, zero) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_discriminator_on_the_line_is_the_share_of_f_1(seed):
+    for number, instance in enumerate(line_two_densities(seed)):
+        drawn = instance.draw({"x": "x"}, {"x": "x"}, Random(seed))
+        free = [drawn["x"], *drawn["family x"].values()]
+        for x in [*free, *(x for x, _ in instance.space("x"))]:
+            part = at(instance, x)
+            one, zero = part.one / (part.one + part.zero), part.zero / (part.one + part.zero)
+            assert 0 < part.best < 1
+            assert part.best == pytest.approx(one, rel=1e-13, abs=0)
+            assert 1 - part.best == pytest.approx(zero, rel=1e-13, abs=2.3e-16)
+        if number:  # in the first, the two laws are the same
+            assert max(abs(at(instance, x).best - at(instance, x).zero / (one + zero)) for x in free) > 0.01
+
+
+def moved(chance, change):
+    return lambda x: chance(x) + change * chance(x) * (1 - chance(x))
+
+
+def test_the_value_on_the_line_is_largest_at_the_best():
+    for number, instance in enumerate(LINES):
+        value, guess, best = (instance.function(name) for name in ("V", "D", "D^*"))
+        parts = [(w, at(instance, x)) for x, w in instance.space("x")]
+        direct = math.fsum(w * (p.one * math.log(p.guess) + p.zero * math.log1p(-p.guess)) for w, p in parts)
+        assert value(guess) == pytest.approx(direct, rel=1e-12)
+        assert (value(guess) == pytest.approx(value(best), rel=1e-12)) == (number == 0)  # equal laws, D = 1/2
+        for change in (-0.01, 0.01):  # of the odds
+            assert value(moved(best, change)) < value(best) - 1e-7
+        assert value(best) > value(guess) or number == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 4, 7, 9])
+def test_the_value_takes_the_logarithm_of_the_arithmetic(place):
+    instance = LINES[place]
+    guess, direction = instance.function("D"), instance.function("h")
+    varied = instance.using(TWOFOLD).function("V")(lambda x: Twofold(guess(x), direction(x)))
+    parts = [(w, at(instance, x)) for x, w in instance.space("x")]
+    slope = math.fsum(w * p.direction * (p.one / p.guess - p.zero / (1 - p.guess)) for w, p in parts)
+    assert varied.value == pytest.approx(instance.function("V")(guess), rel=1e-13)
+    assert varied.slope == pytest.approx(slope, rel=1e-12)
+    assert (slope == pytest.approx(0, abs=1e-3)) == (place == 0)  # there D is the best one
+    assert instance.using(DIGITS) is instance
+    (finite, *_) = TWO_DENSITIES.instances(Random(0), frozenset({"sum"}))
+    assert finite.using(TWOFOLD).function("V")(lambda x: Twofold(0.5, 1.0)).slope == 0  # f_1 / D - f_0 / (1 - D)
+
+
+def test_directions_and_discriminators_on_the_line_are_not_tame():
+    found = [instance for seed in range(16) for instance in line_two_densities(seed)]
+    guesses = [{each.function("D")(law.at(s)) for s in (-1.0, 1.0) for law in each.laws.values()} for each in found]
+    assert any(values == {0.5} for values in guesses)
+    assert any(min(values) > 0.99 for values in guesses)
+    assert all(0 < value < 1 for values in guesses for value in values)
+    for instance in found:
+        places = [instance.laws[label].at(s) for label in "01" for s in (-1.0, 0.0, 1.0)]
+        signs = {instance.function("h")(x) > 0 for x in places}
+        assert signs == {False, True}
+        assert len({instance.function("g")(x) for x in places}) >= 3
+        slack = instance.function("V")(instance.function("D^*")) - instance.function("V")(instance.function("D"))
+        assert slack > 1e-3 or instance.words(frozenset({"f_0"})) == instance.words(frozenset({"f_0", "sum"}))
+    deviations = [law.narrowest for instance in found for law in instance.laws.values()]
+    assert min(deviations) < 0.1 < 10 < max(deviations)
+
+
+def test_the_kinds_of_two_densities_follow_what_a_formula_uses():
+    def kinds(*uses):
+        return {type(each).__name__ for each in TWO_DENSITIES.instances(Random(1), frozenset(uses))}
+
+    assert kinds("sum") == kinds("sum", "jump", "mean") == {"FiniteTwoDensities"}
+    assert kinds("mean") == kinds("integral", "sum") == kinds("kink", "mean") == kinds("jump")
+    assert kinds("mean") == {"FiniteTwoDensities", "LineTwoDensities"}
+    with pytest.raises(ValueError, match="an integrand must be continuous to be integrated accurately, got one with a"):
+        kinds("jump", "mean")
+
+
+def test_a_sum_over_points_is_checked_on_finite_sets_only():
+    def tried(latex):
+        (record,) = check_text(f'```math id="a" model="two-densities"\n{latex}\n```\n', "page.md")
+        assert record.status == "checked"
+        return record.instances
+
+    mean, total = r"\mathbb{E}_{x\sim f_0}[g(x)]", r"\sum_x f_0(x)\,g(x)"
+    assert tried(f"{mean} = {mean}") == tried(f"{mean} = {total}") + len(LINES)
+
+
+def test_pairs_of_densities_shrink_to_simple_ones():
+    for instance in LINES:
+        for _ in range(8):
+            simpler = list(instance.smaller())
+            for each in simpler:
+                nodes = each.space("x")
+                for law in "01":
+                    assert math.fsum(w * each.density(law)(x) for x, w in nodes) == pytest.approx(1, abs=1e-12)
+                assert all(0 < each.function(name)(x) < 1 for x, _ in nodes for name in ("D", "D^*"))
+            if not simpler:
+                break
+            instance = simpler[-1]
+            assert disagreement(instance, instance.space("x"), refined(instance.space("x"), 2)) < 1e-10
+        assert not simpler
+        assert instance.function("D")(1.0) == 0.5
+
+
+def test_pairs_of_densities_draw_and_speak():
+    instance, variables = LINES[7], TWO_DENSITIES.vocabulary.variables | {"x'": "x"}
+    for seed in range(40):
+        drawn = instance.draw(variables, {"x": "x"}, Random(seed))
+        points = [drawn["x"], drawn["x'"], *drawn["family x"].values()]
+        assert all(max(instance.density(label)(x) for label in "01") > 0.01 for x in points)
+        assert 0 < drawn["y"] < 1
+        assert 0 < drawn[r"\epsilon"] <= 1 / 8
+        assert 1 <= drawn["m"] <= drawn["k"] <= 2
+        assert max(drawn["i"], drawn["j"], drawn["l"]) <= drawn["k"]
+    assert {free_number("t_1", Random(seed)) > (1, 1) for seed in range(20)} == {False, True}
+    assert all(instance.holds(name) for name in TWO_DENSITIES.vocabulary.assumptions)
+    bent = pair_on_line(UNIT, Mixture(((1.0, 1.0, 0.9),)), Monotone(0.8, -0.25, 0.5, 1.5, 0.2), h=(0.5, -0.3))
+    assert bent.words(frozenset({"P_1", "D", "g", "h", "sum"})) == [
+        ("P_0", "N(0, 1²)"),
+        ("P_1", "N(1, 0.9²)"),
+        ("D", "D(x) = 1/(1 + exp(−0.8x + 0.25 − 0.5tanh(1.5x + 0.2)))"),
+        ("g", "g(x) = cos(x + 0.5)"),
+        ("h", "h(x) = tanh(0.5x − 0.3)"),
+    ]
+    assert LINES[0].words(frozenset({"D"})) == [("D", "D(x) = 1/2")]
+    assert LINES[1].words(frozenset({"D^*"})) == [("f_0", "N(0, 1²)"), ("f_1", "N(1, 1²)")]
+
+
+def test_pairs_of_densities_have_one_space_and_no_derivatives():
+    with pytest.raises(ValueError, match="the only space of two-densities, got 'number'"):
+        LINES[0].space("number")
+    with pytest.raises(ValueError, match="and two-densities has none, got 'D'"):
+        LINES[0].jacobian("D", 0.0)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hw.experiments import __main__ as command
-from hw.experiments import flows
+from hw.experiments import flows, gan
 from hw.experiments.flows import DEVIATION, FAR, FEW, FIRST, STAGES
 from hw.flows import Flow
 
@@ -147,10 +147,18 @@ def test_the_single_minima_are_those_of_the_branches(record):
     assert middle[2] > 5 > 1 > mode[2]
 
 
-def test_the_page_fits_nothing_when_it_is_built():
-    calls = re.compile(r"\b(minimum|off_center|boundary|branches|record|fit_\w+)\(")
-    assert not calls.findall((ROOT / "docs/flows.md").read_text())
-    assert calls.search("best = minimum(3.0, 0.5, 6.0)")
+@pytest.mark.parametrize(
+    ("page", "calls"),
+    [
+        ("flows", r"\b(minimum|off_center|boundary|branches|record|fit_\w+)\("),
+        ("gan", r"\b(train|record|new_generator|new_discriminator)\("),
+    ],
+)
+def test_the_page_trains_nothing_when_it_is_built(page, calls):
+    text = (ROOT / f"docs/{page}.md").read_text()
+    assert not re.findall(calls, text)
+    assert "recorded()" in text
+    assert re.search(calls, "best = minimum(train(0), 0.5, 6.0)")
 
 
 def test_there_is_no_minimum_on_a_mode_where_the_modes_are_close(record):
@@ -176,7 +184,7 @@ def test_the_command_writes_the_record_and_refuses_other_names(tmp_path, monkeyp
     assert json.loads((tmp_path / "flows.json").read_text()) == {"value": [0.1, 2]}
     for arguments in ([], ["other"], ["flows", "flows"]):
         assert command.main(arguments) == 2
-        assert capsys.readouterr().err.startswith("usage: python -m hw.experiments {flows}")
+        assert capsys.readouterr().err.startswith("usage: python -m hw.experiments {flows,gan}")
 
 
 def test_a_run_that_fails_leaves_the_record(tmp_path, monkeypatch):
@@ -190,3 +198,110 @@ def test_a_run_that_fails_leaves_the_record(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no"):
         command.main(["flows"])
     assert (tmp_path / "flows.json").read_text() == "kept"
+
+
+# ---- GANs ----
+
+
+@pytest.fixture(scope="module")
+def gans():
+    return gan.recorded()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_short_gan_begins_as_the_record_says(gans, seed):
+    again = gan.train(seed, 60)
+    kept = gans["runs"][seed]
+    assert again.losses[: len(kept["first"])].tolist() == pytest.approx(kept["first"], rel=1e-9)
+    for now, then in zip(again.history[:3], kept["history"][:3], strict=True):
+        assert now == pytest.approx(then, rel=1e-6)
+    other = gans["runs"][1 - min(seed, 1)]
+    assert again.losses[10].item() != pytest.approx(other["first"][10], rel=1e-6)
+
+
+def test_a_frozen_generator_begins_as_the_record_says(gans):
+    again = gan.train(0, 60, penalty=0.0, is_frozen=True)
+    for now, then in zip(again.history[:3], gans["frozen"]["history"][:3], strict=True):
+        assert now == pytest.approx(then, rel=1e-6)
+    assert again.history[0][1] == again.history[-1][1]
+
+
+def test_the_losses_stay_and_the_divergence_falls(gans):
+    assert len(gans["runs"]) == gan.SEEDS
+    for kept in gans["runs"]:
+        history = kept["history"]
+        assert [entry[0] for entry in history] == list(range(0, gan.STEPS + 1, gan.EVERY))
+        assert all(math.log(4) - 0.055 < entry[2] < math.log(4) + 0.001 for entry in history)
+        assert all(abs(entry[3] - math.log(2)) < 0.033 for entry in history)
+        assert history[0][1] > 0.49
+        assert history[-1][1] < history[0][1] / 45
+
+
+def test_a_discriminator_alone_moves_both_losses_and_no_picture(gans):
+    history = gans["frozen"]["history"]
+    assert {entry[1] for entry in history} == {history[0][1]}
+    assert history[0][2:] == pytest.approx([math.log(4), math.log(2)], rel=1e-9)
+    assert history[-1][2] < history[0][2] - 0.9
+    assert history[-1][3] > history[0][3] + 1.5
+
+
+def test_every_loss_of_a_discriminator_bounds_the_divergence(gans):
+    for kept in [*gans["runs"], gans["frozen"]]:
+        for _, divergence, loss, _ in kept["history"]:
+            assert math.log(2) - loss / 2 <= divergence + 1e-9
+    _, divergence, loss, _ = gans["frozen"]["history"][-1]
+    assert math.log(2) - loss / 2 > divergence - 0.01  # and the one trained alone nearly attains it
+
+
+def test_the_recorded_generator_has_the_recorded_divergence(gans):
+    kept = gans["runs"][2]
+    flow = gan.new_generator()
+    for parameter, values in zip(flow.parameters(), kept["generator"], strict=True):
+        parameter.data = torch.tensor(values, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(0)
+    x, y = gan.sample_data(20_000, rng)[:, 0], flow.rsample(20_000, rng)[:, 0].detach()
+
+    def log_ratio(x):
+        with torch.no_grad():
+            return gan.data_log_density(x) - flow.log_prob(x[:, None])
+
+    # the divergence again, as a mean over draws of both laws
+    terms = [torch.nn.functional.logsigmoid(sign * log_ratio(each)) for sign, each in ((1, x), (-1, y))]
+    estimate = math.log(2) + sum(term.mean() for term in terms) / 2
+    error = sum(term.var() / len(term) for term in terms).sqrt() / 2
+    assert abs(estimate - kept["history"][-1][1]) < 5 * error
+    assert abs(estimate - kept["history"][0][1]) > 5 * error
+
+
+def test_exact_losses_are_those_of_large_batches():
+    rng = torch.Generator().manual_seed(1)
+    flow, discriminator = gan.new_generator(), gan.new_discriminator(rng)
+    with torch.no_grad():
+        discriminator[-1].weight.add_(0.7)
+        real, fake = discriminator(gan.sample_data(40_000, rng)), discriminator(flow.rsample(40_000, rng))
+    _, loss, other = gan.exact(flow, discriminator)
+    for value, terms in (
+        (loss, [-torch.nn.functional.logsigmoid(real), -torch.nn.functional.logsigmoid(-fake)]),
+        (other, [-torch.nn.functional.logsigmoid(fake)]),
+    ):
+        error = sum(term.var() / len(term) for term in terms).sqrt()
+        assert abs(sum(term.mean() for term in terms) - value) < 5 * error
+    assert abs(loss - math.log(4)) > 0.05
+
+
+def test_data_have_mass_one_and_their_draws_their_moments():
+    x = torch.linspace(-9, 9, 20_001, dtype=torch.float64)
+    mass = gan.data_log_density(x).exp()
+    assert torch.trapezoid(mass, x).item() == pytest.approx(1, rel=1e-12)
+    draws = gan.sample_data(20_000, torch.Generator().manual_seed(2))
+    for power in (1, 2, 4):
+        exact, values = torch.trapezoid(mass * x**power, x), draws**power
+        assert abs(values.mean() - exact) < 5 * values.std() / len(values) ** 0.5
+
+
+def test_the_discriminator_draws_no_global_numbers():
+    before = torch.get_rng_state()
+    first, second = (gan.new_discriminator(torch.Generator().manual_seed(seed)) for seed in (0, 0))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not first(torch.ones(2, 1, dtype=torch.float64)).any()

@@ -15,12 +15,14 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from hw.checked_math.series import Series, coefficients
+
 __all__ = ["DIGITS", "EXACT", "FLOAT", "Arithmetic", "bounded", "multiply", "undefined"]
 
 Number = int | float | Fraction | Decimal
 LARGEST_POWER = 4096  # bits of an exact power; beyond it the power is taken in float64
-CONTEXT = decimal.Context(
-    prec=60, Emin=-(10**9), Emax=10**9, traps=[]
+CONTEXT = decimal.Context(  # sixty digits and twenty more, which may cancel, as in the logarithm of 1 - σ(t)
+    prec=80, Emin=-(10**9), Emax=10**9, traps=[]
 )  # nothing is trapped: NaN and infinity are values
 
 
@@ -57,10 +59,12 @@ def multiply(a: Any, b: Any) -> Any:
 
 def bounded(value: Any) -> Any:
     """The value, as a float where it is an exact number of so many digits that computing with it would be slow."""
+    if isinstance(value, Series):
+        return Series(*map(bounded, coefficients(value)))
     parts = (value.numerator, value.denominator) if isinstance(value, int | Fraction) else ()
     if all(part.bit_length() <= LARGEST_POWER for part in parts):
         return value
-    return math.copysign(math.inf, value) if abs(value) > 1 else float(value)
+    return math.inf if value > 1 else -math.inf if value < -1 else float(value)
 
 
 def _whole(value: Any) -> bool:
@@ -237,5 +241,5 @@ DIGITS = Arithmetic(
     },
     infinity=Decimal("Infinity"),
     nan=Decimal("NaN"),
-    pi=Decimal("3.14159265358979323846264338327950288419716939937510582097494459"),
+    pi=Decimal("3.1415926535897932384626433832795028841971693993751058209749445923078164062862089986"),
 )

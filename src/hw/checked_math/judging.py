@@ -69,7 +69,8 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
     if tolerance is None:
         relative = difference / max(size, 1.0)
         equal = difference <= ROUNDING * size if sign == "=" else relative <= ROUNDING
-        is_clear = relative > DOUBT or (equal if sign == "=" else sign in (r"\ge", r"\le") and holds(sign, left, right))
+        # a clear yes: what fails is decided by digits, since the parts of a side may have canceled unseen
+        is_clear = equal if sign == "=" else holds(sign, left, right) and (sign in (r"\ge", r"\le") or relative > DOUBT)
         return _judged(sign, left, right, equal, float(relative), not is_clear or scale > LARGE * max(size, 1.0))
     size = max(size, 1.0 if tolerance < INTEGRATED else SMALLEST)
     largest = max(size, min(scale, LARGE * size))

@@ -19,7 +19,7 @@ from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.grammar.tokens import Token, tokens
 from hw.checked_math.implementation import compared
 from hw.checked_math.models import MODELS
-from hw.checked_math.models.model import Instance, Model
+from hw.checked_math.models.model import Instance, Model, Vocabulary
 from hw.checked_math.pages import Store, digest
 from hw.checked_math.reading import Context, Reading, read
 from hw.checked_math.records import Mutation
@@ -142,7 +142,7 @@ def _other_names(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
     token, vocabulary = found[at], names.vocabulary
     used = sorted({other.text for other in found if other.kind == "name"} - {token.text})
     if names.is_law(token.text):
-        return tuple(sorted(law for law in vocabulary.laws - {token.text} if law.islower() == token.text.islower()))[:2]
+        return tuple(letter for letter in _letters(vocabulary, token.text) if letter != token.text)[:2]
     if token.text in vocabulary.random and not names.sort(token.text):
         return tuple(other for other in vocabulary.random if other != token.text)
     sort = names.sort(token.text)
@@ -154,6 +154,12 @@ def _other_names(found: list[Token], at: int, names: Names) -> tuple[str, ...]:
     if token.text in vocabulary.functions:
         return tuple(name for name in used if vocabulary.functions.get(name) == vocabulary.functions[token.text])[:2]
     return ()
+
+
+def _letters(vocabulary: Vocabulary, letter: str) -> list[str]:
+    """Letters of laws that may stand in its place, itself among them, and not as another spelling of it."""
+    same = vocabulary.spellings - {letter} if letter in vocabulary.spellings else frozenset()
+    return sorted(other for other in vocabulary.laws - same if other.islower() == letter.islower())
 
 
 def _in_braces(found: list[Token], at: int) -> bool:
@@ -197,7 +203,7 @@ def _other_laws(latex: str, node: Density, names: Names) -> Iterator[tuple[str, 
     inside = [first]
     for second in rest:
         inside = [f"{first},{second}", rf"{first}\mid {second}", rf"{second}\mid {first}", first, second]
-    for letter in sorted(law for law in names.vocabulary.laws if law.islower() == node.law.letter.islower()):
+    for letter in _letters(names.vocabulary, node.law.letter):
         for variables in inside:
             new = f"{letter}{label}({variables})"
             if _squeezed(new) != _squeezed(shown):

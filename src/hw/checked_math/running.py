@@ -125,13 +125,13 @@ class Runner:
         return found
 
     def decided(self, instance: Instance, draw: int, number: int, first: "Judgment") -> "Judgment":
-        """The judgment of one claim with sixty digits; residual and slack stay those of float64."""
+        """The judgment of one claim with sixty digits; values and slack stay those of float64."""
         with decimal.localcontext(CONTEXT):
             _, sides = self.at(DIGITS)
             left, sign, right = self.claims[number]
             env = self.environment(instance, draw, DIGITS)
             second = judge(sign, sides[left](env), sides[right](env), 0.0, None, DIGITS)
-        return Judgment(second.passed, first.left, first.right, first.residual, first.slack, second.equal)
+        return Judgment(second.passed, first.left, first.right, second.residual, first.slack, second.equal)
 
     def instances(self, rng: Random) -> Iterator[Instance]:
         """The model's instances; what the model refuses is an error of the formula."""

@@ -26,6 +26,7 @@ __all__ = [
     "Literal",
     "Name",
     "Node",
+    "NumberDerivative",
     "Operation",
     "Pairs",
     "Range",
@@ -156,6 +157,15 @@ class Derivative(Node):
 
     name: str
     at: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NumberDerivative(Node):
+    """The first or second derivative of an expression by a number, at the value that the number has."""
+
+    body: Node
+    by: Name
+    order: int
 
 
 @dataclass(frozen=True, slots=True)

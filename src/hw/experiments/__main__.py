@@ -1,12 +1,12 @@
-"""Record an experiment: `python -m hw.experiments flows` makes the runs of `flows` and rewrites its record."""
+"""Record an experiment: `python -m hw.experiments flows` makes the runs of `flows` again and rewrites its record."""
 
 import json
 import sys
 from pathlib import Path
 
-from hw.experiments import flows
+from hw.experiments import flows, gan
 
-EXPERIMENTS = {"flows": flows}
+EXPERIMENTS = {"flows": flows, "gan": gan}
 
 
 def main(arguments: list[str]) -> int:

@@ -71,7 +71,7 @@ def _interval(compiler: Compiler, over: Node) -> Evaluator:
 
 def conditions_of(compiler: Compiler, conditions: Iterable[Comparison]) -> Evaluator | None:
     """Whether all conditions hold; None where there are none."""
-    compiled = [(compiler.compile(each.left)[0], each.sign, compiler.compile(each.right)[0]) for each in conditions]
+    compiled = [(compiler.constant(each.left), each.sign, compiler.constant(each.right)) for each in conditions]
     if not compiled:
         return None
     return lambda env: all(holds(sign, left(env), right(env)) for left, sign, right in compiled)

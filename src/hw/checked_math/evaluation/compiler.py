@@ -13,7 +13,9 @@ from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
 from hw.checked_math.errors import FormulaError
+from hw.checked_math.lifting import lifted
 from hw.checked_math.models.model import Model
+from hw.checked_math.series import Series, coefficients, refuse
 from hw.checked_math.syntax import Definition, Node
 
 __all__ = [
@@ -36,6 +38,7 @@ Handler = Callable[["Compiler", Any], Compiled]  # for the nodes of one type
 INSTANCE = "@"  # the key of the instance in an environment; no name of a formula looks like this
 DEEPEST = 16  # bound variables around an expression, one within the other
 STEPS = 600_000  # of loops and calls in all evaluations of one formula
+CANCELED = 1e3  # terms so many times larger than their sum have lost digits that count
 
 
 def holds(sign: str, left: Any, right: Any) -> bool:
@@ -85,6 +88,8 @@ class Compiler:
         steps: Steps left, as a list of one number.
         compiled: Bodies of definitions that are compiled already.
         total: Sum of values, from the first to the last; in float64 it keeps `scale`.
+        order: Order of the derivative by a number whose body is compiled; 0 outside of one.
+        lost: How many times larger than its sum a term was, in sums under a derivative, as a list of one number.
     """
 
     def __init__(
@@ -106,6 +111,8 @@ class Compiler:
         self.steps = [STEPS]
         self.compiled: dict[Any, Compiled] = {}
         self.total = _total_with_scale(self.scale) if arithmetic.name == "float64" else _total
+        self.order = 0
+        self.lost = [0.0]
 
     def expression(self, node: Node) -> Evaluator:
         """The function that computes an expression.
@@ -126,6 +133,32 @@ class Compiler:
         if sort in ("set", "function", "vector"):
             raise FormulaError(f"expected a number, got a {sort}", node.start)
         return evaluate
+
+    def constant(self, node: Node) -> Evaluator:
+        """The function that computes what a condition compares, which a derivative cannot be taken of."""
+        evaluate, _ = self.compile(node)
+        if not self.order:
+            return evaluate
+
+        def refusing(env: Environment) -> Any:
+            value = evaluate(env)
+            if isinstance(value, Series) or (isinstance(value, tuple) and any(isinstance(x, Series) for x in value)):
+                refuse("a condition")
+            return value
+
+        return refusing
+
+    @contextmanager
+    def differentiating(self, order: int) -> Iterator[Arithmetic]:
+        """What is compiled inside computes with power series; definitions are compiled anew."""
+        before = self.arithmetic, self.compiled, self.total, self.order
+        is_float = self.arithmetic.name == "float64"
+        self.arithmetic, self.compiled, self.order = lifted(self.arithmetic), {}, order
+        self.total = _total_of_series(self.scale, self.lost, order) if is_float else _total
+        try:
+            yield self.arithmetic
+        finally:
+            self.arithmetic, self.compiled, self.total, self.order = before
 
     @contextmanager
     def bound(self, names: Mapping[str, str]) -> Iterator[None]:
@@ -163,6 +196,35 @@ def _total_with_scale(scale: list[float]) -> Callable[[Iterable[Any]], Any]:
                 largest = size
         if largest > scale[0]:  # evaluating the values may have changed it
             scale[0] = largest
+        return total
+
+    return total_of
+
+
+def _total_of_series(scale: list[float], lost: list[float], order: int) -> Callable[[Iterable[Any]], Any]:
+    """The sum of series, which keeps the scale of the derivative of this order.
+
+    The derivative is a sum of the terms' derivatives, so these make the scale: the terms themselves are of other units,
+    and would make a tolerance wide or narrow by chance. Where the values cancel, as in 1 - σ(t) for large t, what is
+    computed from their sum has lost as many digits, whatever its own size, so that loss is kept as a ratio.
+    """
+    infinity, factorial = math.inf, math.factorial(order)
+
+    def total_of(values: Iterable[Any]) -> Any:
+        total: Any = 0
+        largest = largest_value = 0.0
+        for value in values:
+            total = total + value
+            parts = coefficients(value)
+            size, own = abs(factorial * parts[order]), abs(parts[0])
+            if largest < size != infinity:
+                largest = size
+            if largest_value < own != infinity:
+                largest_value = own
+        scale[0] = max(scale[0], largest)
+        left = abs(coefficients(total)[0])
+        if largest_value > CANCELED * left:
+            lost[0] = max(lost[0], largest_value / left if left else infinity)
         return total
 
     return total_of

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from hw.checked_math.arithmetic import Arithmetic
 from hw.checked_math.evaluation.compiler import Compiler, Handler
+from hw.checked_math.evaluation.derivatives import derivative, number_derivative
 from hw.checked_math.evaluation.divergences import divergence
 from hw.checked_math.evaluation.expectations import expectation
 from hw.checked_math.evaluation.laws import density
 from hw.checked_math.evaluation.names import called, indexed, literal, named, sequence
-from hw.checked_math.evaluation.operations import derivative, operation, substitution
+from hw.checked_math.evaluation.operations import operation, substitution
 from hw.checked_math.evaluation.sets import pairs, range_of, set_literal
 from hw.checked_math.evaluation.sums import big_operator, cases, indicator, set_builder
 from hw.checked_math.models.model import Model
@@ -25,6 +26,7 @@ from hw.checked_math.syntax import (
     Indicator,
     Literal,
     Name,
+    NumberDerivative,
     Operation,
     Pairs,
     Range,
@@ -48,6 +50,7 @@ HANDLERS: dict[type, Handler] = {
     Indicator: indicator,
     Literal: literal,
     Name: named,
+    NumberDerivative: number_derivative,
     Operation: operation,
     Pairs: pairs,
     Range: range_of,

@@ -9,6 +9,7 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import INSTANCE, Compiled, Compiler, Environment, Evaluator, together
 from hw.checked_math.evaluation.names import defined, sort_of_parameter
 from hw.checked_math.grammar.names import bare_letter, law_name
+from hw.checked_math.series import Series
 from hw.checked_math.syntax import Call, Density, Name, Node, Operation, walk
 
 __all__ = ["cells", "check_mass", "common_variables", "density", "is_law", "variables_of", "with_variables"]
@@ -81,6 +82,10 @@ def cells(compiler: Compiler, names: Mapping[str, str]) -> Callable[[Environment
 
 def check_mass(total: Any, law: Node) -> None:
     """The masses of a law add up to 1, up to rounding and the error of quadrature; undefined ones are let pass."""
+    if isinstance(total, Series):  # under a derivative: near the point as well
+        if any(abs(change) > ERROR_OF_MASS for change in (total.first, total.second)):
+            raise FormulaError("the masses of a law must add up to 1 for all values of the number", law.start)
+        total = total.value
     if abs(total - 1) > ERROR_OF_MASS:
         raise FormulaError(f"the masses of a law must add up to 1, got {float(total):.6g}", law.start)
 

@@ -1,11 +1,10 @@
-"""Arithmetic and elementary functions, norms and determinants, derivatives, and values at a point."""
+"""Arithmetic and elementary functions, norms and determinants, and values at a point."""
 
 from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import (
-    INSTANCE,
     Compiled,
     Compiler,
     Environment,
@@ -14,11 +13,12 @@ from hw.checked_math.evaluation.compiler import (
     as_number,
     together,
 )
+from hw.checked_math.evaluation.derivatives import matrix
 from hw.checked_math.evaluation.sets import set_operation, shifted, size
 from hw.checked_math.grammar.names import bare_letter
 from hw.checked_math.syntax import Call, Density, Derivative, Expectation, Indexed, Node, Operation, Substitution, walk
 
-__all__ = ["derivative", "operation", "substitution"]
+__all__ = ["operation", "substitution"]
 
 TRANSCENDENTAL = ("log", "exp", "sqrt", "tanh")
 
@@ -163,8 +163,8 @@ def _inner_product(compiler: Compiler, node: Operation) -> Compiled:
 
 
 def _determinant(compiler: Compiler, node: Operation) -> Compiled:
-    matrix = _matrix(compiler, node.operands[0])
-    return lambda env: _determinant_of(matrix(env)), "number"
+    evaluate = matrix(compiler, node.operands[0])
+    return lambda env: _determinant_of(evaluate(env)), "number"
 
 
 def _determinant_of(rows: tuple[tuple[Any, ...], ...]) -> Any:
@@ -175,29 +175,6 @@ def _determinant_of(rows: tuple[tuple[Any, ...], ...]) -> Any:
         (-1) ** column * entry * _determinant_of(minor)
         for column, (entry, minor) in enumerate(zip(rows[0], minors, strict=True))
     )
-
-
-def _matrix(compiler: Compiler, node: Node) -> Evaluator:
-    if not isinstance(node, Derivative) or node.name not in compiler.vocabulary.functions:
-        raise FormulaError("expected the derivative of a function of the model", node.start)
-    name = node.name
-    at, _ = compiler.compile(node.at)
-    compiler.uses |= {name, "det"}
-    return lambda env: env[INSTANCE].jacobian(name, at(env))
-
-
-def derivative(compiler: Compiler, node: Derivative) -> Compiled:
-    """The derivative of a function of one variable."""
-    matrix = _matrix(compiler, node)
-    compiler.uses.add("derivative")
-
-    def entry(env: Environment) -> Any:
-        rows = matrix(env)
-        if len(rows) != 1:
-            raise FormulaError(r"a derivative in several dimensions is a matrix: write \det before it", node.start)
-        return rows[0][0]
-
-    return entry, "number"
 
 
 def substitution(compiler: Compiler, node: Substitution) -> Compiled:

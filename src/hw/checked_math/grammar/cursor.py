@@ -68,7 +68,7 @@ class Rules(NamedTuple):
 class Inside(NamedTuple):
     """What is open around the cursor: a bar that comes next then closes it, and a d begins a differential.
 
-    In a product or an extremum without brackets, a slash is refused.
+    In a product, an extremum or a derivative without brackets, a slash is refused.
     """
 
     bars: bool = False

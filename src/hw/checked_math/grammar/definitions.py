@@ -57,7 +57,8 @@ def definition(cursor: Cursor) -> Definition:
         indices = _raised_names(cursor)
     elif cursor.accept("_"):
         parts = _subscript_names(cursor)
-        if parts and (cursor.names.is_family(name) or all(map(cursor.names.sort, parts))):
+        is_taken = cursor.names.is_function(name)  # as in D_\epsilon beside a function D: the subscript is a label
+        if parts and (cursor.names.is_family(name) or (not is_taken and all(map(cursor.names.sort, parts)))):
             indices = parts
         else:
             label = ",".join(parts) or subscript_label(cursor)

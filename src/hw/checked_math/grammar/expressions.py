@@ -80,7 +80,8 @@ def term(cursor: Cursor) -> Node:
     slash = cursor.next()
     if cursor.inside.product:
         message = (
-            r"write brackets or \frac{...}{...}, since it is not clear whether / divides what \prod, \max or \min gives"
+            r"write brackets or \frac{...}{...}, since it is not clear whether / divides what \prod, \max, \min or a"
+            " derivative gives"
         )
         raise FormulaError(message, slash.start)
     below = factor(cursor)

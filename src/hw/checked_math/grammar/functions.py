@@ -5,11 +5,22 @@ from fractions import Fraction
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.arguments import argument, call_arguments
 from hw.checked_math.grammar.brackets import bracket
-from hw.checked_math.grammar.cursor import Cursor
+from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.grammar.laws import expectation_operator
 from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.grammar.names import bare_letter, decorated_name
-from hw.checked_math.syntax import Call, Density, Derivative, Indexed, Literal, Name, Node, Operation, Substitution
+from hw.checked_math.syntax import (
+    Call,
+    Density,
+    Derivative,
+    Indexed,
+    Literal,
+    Name,
+    Node,
+    NumberDerivative,
+    Operation,
+    Substitution,
+)
 
 __all__ = ["binomial", "determinant", "elementary", "fraction", "is_transpose", "joined", "root"]
 
@@ -75,34 +86,95 @@ def _with_power(cursor: Cursor, operator: Token) -> Node:
 def fraction(cursor: Cursor) -> Node:
     """A fraction or a derivative."""
     start = cursor.next().start
-    if cursor.token.text == "{" and _is_derivative(cursor):
+    if _is_derivative(cursor):
         return _derivative(cursor, start)
     return cursor.ranged(start, Operation, "/", (argument(cursor), argument(cursor)))
 
 
 def _is_derivative(cursor: Cursor) -> bool:
-    r"""Whether `\partial` or a d stands above; a plain d only before a function, with a d below too."""
-    above, behind = cursor.ahead(), cursor.ahead(2)
+    r"""Whether `\partial` or a d stands above; a plain d only where it is no name, or before a function."""
+    braces = int(cursor.token.text == "{")
+    above, behind = cursor.ahead(braces), cursor.ahead(braces + 1)
     if above.text == r"\partial":
         return True
-    if above.text != "d" or behind.kind != "name":
+    if above.text != "d":
         return False
-    below = 2 + len(cursor.enclosed())
+    below = 2 + len(cursor.enclosed()) if braces else 1
     is_over_d = cursor.ahead(below).text == "{" and cursor.ahead(below + 1).text == "d"
-    return above.kind == "word" or (above.kind == "name" and is_over_d and cursor.names.is_function(behind.text))
+    if above.kind == "word":
+        return is_over_d or behind.kind == "name"
+    is_applied = behind.kind == "name" and cursor.names.is_function(behind.text)
+    if is_over_d and not is_applied and not cursor.names.is_free("d"):
+        message = r"write \mathrm{d} for a derivative, and d/(d ...) for a fraction, since d is a name here"
+        raise FormulaError(message, above.start)
+    return above.kind == "name" and is_over_d
 
 
 def _derivative(cursor: Cursor, start: int) -> Node:
-    r"""`\frac{\partial F(u)}{\partial u}`, `\frac{\partial F}{\partial u}(u)`, or without an argument, at u."""
-    cursor.expect("{")
+    """The derivative of a function at a point, or of an expression by a number."""
+    is_open = cursor.accept("{")
     sign = cursor.next().text
-    inside = cursor.factor()
-    for text in ("}", "{", sign):
+    order = _order(cursor) if cursor.accept("^") else 1
+    is_operator = not is_open or cursor.token.text == "}"
+    inside = None if is_operator else _above(cursor)
+    for text in ("}", "{", sign) if is_open else ("{", sign):
         cursor.expect(text)
     variable = cursor.ranged(cursor.token.start, Name, decorated_name(cursor))
-    if cursor.accept("^") and not (cursor.accept(*TRANSPOSES) or any(cursor.skip("{", T, "}") for T in TRANSPOSES)):
-        raise cursor.fail(r"a first derivative, such as \frac{\partial F(u)}{\partial u^\top}")
+    if order == 1:
+        is_matrix = _is_by_column(cursor)
+    else:
+        is_matrix = False
+        _expect_order(cursor, order)
+    if not is_matrix and cursor.token.text != "}":
+        raise cursor.fail("'}', since a derivative is taken by one plain number")
     cursor.expect("}")
+    found = _of_function(cursor, start, inside, variable) if inside and order == 1 else None
+    if found:
+        return found
+    if is_matrix:
+        raise FormulaError(r"write the derivative as \frac{\partial F(u)}{\partial u}", start)
+    body = _differentiated(cursor) if inside is None else inside
+    return cursor.ranged(start, NumberDerivative, body, variable, order)
+
+
+def _order(cursor: Cursor) -> int:
+    """The order of a derivative, behind the sign of a power."""
+    power = argument(cursor)
+    if not isinstance(power, Literal) or power.value not in (1, 2):
+        raise FormulaError("a derivative must be of order 1 or 2, written as a number", power.start)
+    return int(power.value)
+
+
+def _expect_order(cursor: Cursor, order: int) -> None:
+    """The same order below, behind the variable."""
+    if not cursor.accept("^"):
+        raise cursor.fail(f"'^{order}' behind the variable, as above the bar")
+    at = cursor.token
+    if _order(cursor) != order:
+        raise cursor.fail(f"the order {order} of the derivative", at)
+
+
+def _is_by_column(cursor: Cursor) -> bool:
+    r"""Whether the `^\top` of a Jacobian stands behind the variable."""
+    if not cursor.accept("^"):
+        return False
+    if cursor.accept(*TRANSPOSES) or any(cursor.skip("{", sign, "}") for sign in TRANSPOSES):
+        return True
+    raise cursor.fail(r"a first derivative, such as \frac{\partial F(u)}{\partial u^\top}")
+
+
+def _above(cursor: Cursor) -> Node:
+    """What is differentiated, beside the sign of the derivative."""
+    with cursor.within(Inside(product=True)):
+        inside = cursor.term()
+    if cursor.token.text in ("+", "-"):
+        message = "write brackets around the sum, since it is not clear how far the derivative reaches"
+        raise FormulaError(message, cursor.token.start)
+    return inside
+
+
+def _of_function(cursor: Cursor, start: int, inside: Node, variable: Name) -> Node | None:
+    r"""`\frac{\partial F(u)}{\partial u}`, `\frac{\partial F}{\partial u}(u)`, or without an argument, at u."""
     if isinstance(inside, Name) and cursor.names.is_function(inside.name):
         at = call_arguments(cursor) if cursor.token.text == "(" else (variable,)
         if len(at) == 1 and isinstance(at[0], Name) and bare_letter(at[0].name) != bare_letter(variable.name):
@@ -110,11 +182,27 @@ def _derivative(cursor: Cursor, start: int) -> Node:
             raise FormulaError(message, at[0].start)
         if len(at) == 1:
             return cursor.ranged(start, Derivative, inside.name, at[0])
+        raise FormulaError(r"write the derivative as \frac{\partial F(u)}{\partial u}", start)
     if isinstance(inside, Call) and len(inside.arguments) == 1:
         (argument,) = inside.arguments
         if isinstance(argument, Name) and argument.name == variable.name:
             return cursor.ranged(start, Derivative, inside.name, argument)
-    raise FormulaError(r"write the derivative as \frac{\partial F(u)}{\partial u}", start)
+    return None
+
+
+def _differentiated(cursor: Cursor) -> Node:
+    """The product behind the operator; what could also be a factor of the derivative is refused."""
+    if not cursor.starts_factor():
+        raise cursor.fail("what the derivative is taken of")
+    start, is_bracketed = cursor.token.start, cursor.at_bracket()
+    with cursor.within(cursor.inside._replace(product=True)):
+        factors = [cursor.factor()]
+        while cursor.starts_factor() and not is_bracketed:
+            factors.append(cursor.factor())
+        if cursor.starts_factor() or cursor.token.text in (r"\cdot", "/"):
+            message = "write brackets around all that is differentiated, or around the derivative with them, since it"
+            raise FormulaError(f"{message} is not clear how far the derivative reaches", cursor.token.start)
+    return joined("*", start, factors)
 
 
 def is_transpose(cursor: Cursor) -> bool:

@@ -38,7 +38,9 @@ def _skip_names(cursor: Cursor) -> None:
 
 def between_statements(cursor: Cursor) -> bool:
     """Whether punctuation, text or a new row comes next."""
-    return cursor.token.kind in ("row", "text") or cursor.token.text in (",", ".", ";")
+    token = cursor.token
+    is_stop = token.text in (",", ".", ";") and token.facing != "open"  # \left. opens a bracket
+    return token.kind in ("row", "text") or is_stop
 
 
 def flat(found: list[Token]) -> list[Token]:

@@ -45,6 +45,7 @@ class Vocabulary:
         families: Letters whose members are told apart by an index that is evaluated, such as `z` in `z_j` and
             `z_{1:k}`, with the sort of their members. A letter that is no family takes a subscript as part of its name.
         laws: Letters of laws.
+        spellings: Those of the letters that stand for the same laws.
         functions: Names applied to a bracket, with the number of their arguments and the sort of their value. A name
             may carry a prime or a star: `h'`, `D^*`. The inverse of `F` is written `F^{-1}` and listed under that name.
         sets: Names of finite sets, subscript included, with the sort of their members: `{"M_1": "offset"}`.
@@ -60,10 +61,10 @@ class Vocabulary:
     variables: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
     laws: frozenset[str] = frozenset()
+    spellings: frozenset[str] = frozenset()
     functions: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     sets: Mapping[str, str] = field(default_factory=dict)
     random: Mapping[str, Law] = field(default_factory=dict)
-    points: frozenset[str] = frozenset()
     assumptions: Mapping[str, str] = field(default_factory=dict)
     definable: frozenset[str] = frozenset()
     points: frozenset[str] = frozenset()
