@@ -369,3 +369,20 @@ def test_mutation_is_reported(command, folder):
     assert {"mutants", "refuted", "also_true", "unparsed", "survivors"} <= set(row)
     assert row["mutants"] == row["refuted"] + len(row["also_true"]) + len(row["survivors"])
     assert row["refuted"] >= 5
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(folder):
+    many = "".join(f'```math id="claim{n}" model="latent"\n1 = 1\n```\n' for n in range(200))
+    (folder / "many.md").write_text(many)
+    with subprocess.Popen(
+        [sys.executable, "-m", "hw.checked_math", "many.md"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        text=True,
+    ) as process:
+        first = process.stdout.readline()
+        process.stdout.close()
+        assert "claim0: checked" in first
+        assert process.stderr.read() == ""
+    assert process.returncode == 1

@@ -1,8 +1,8 @@
 r"""The model `two-densities`: two laws, a discriminator between them, and the best one, by search.
 
 The laws are on a few points, where every point has mass under at least one law, so the space is the support of the
-mixture, or have smooth densities on the line. The letters `p` and `P` name the same two laws as `f`. Free numbers: y
-lies strictly between 0 and 1, \epsilon is positive and at most 1/8, and s and t are any numbers. The best
+mixture, or have smooth densities on the line. The letters `p` and `P` name the same two laws as `f`. Free numbers: c
+and y lie strictly between 0 and 1, \epsilon is positive and at most 1/8, and s and t are any numbers. The best
 discriminator comes from comparing values of y ↦ f_1 log y + f_0 log(1 - y) at each point, never from
 f_1 / (f_0 + f_1).
 """
@@ -31,7 +31,7 @@ class TwoDensities:
             "x": "x",
             **dict.fromkeys("km", "count"),
             **dict.fromkeys("ijl", "index"),
-            **dict.fromkeys(("s", "t", "y", r"\epsilon"), "number"),
+            **dict.fromkeys(("c", "s", "t", "y", r"\epsilon"), "number"),
         },
         families={"x": "x"},
         laws=frozenset("fpP"),
