@@ -597,3 +597,21 @@ def test_fits_are_told_apart_by_identity():
     assert fit != changed()
     with pytest.raises(AttributeError):
         fit.prior_1 = 0.5
+
+
+def test_features_that_change_their_points_leave_the_callers_draws():
+    rng = torch.Generator().manual_seed(0)
+    x_0, x_1 = torch.randn(2, 30, 1, dtype=torch.float64, generator=rng)
+    before = x_0.clone()
+    fit = fit_density_ratio(x_0, x_1, penalty=0.0, generator=rng, features=lambda x: x.mul_(2))
+    fit.log_ratio(x_0)
+    assert torch.equal(x_0, before)
+
+
+def test_features_must_be_real_numbers():
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 30, 1, generator=rng)
+    with pytest.raises(ValueError, match="features of x_0 must be an array of numbers, got dtype"):
+        fit_density_ratio(x[0], x[1], penalty=0.0, generator=rng, features=lambda x: x + 1j)
+    with pytest.raises(ValueError, match=r"x_0 must be an array of numbers, got dtype .* meta"):
+        fit_density_ratio(x[0].to("meta"), x[1], penalty=0.0, generator=rng)

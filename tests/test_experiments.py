@@ -273,6 +273,15 @@ def test_the_recorded_generator_has_the_recorded_divergence(gans):
     assert abs(estimate - kept["history"][0][1]) > 5 * error
 
 
+def test_odd_runs_are_refused():
+    for steps in (0, -3, 2.5):
+        with pytest.raises(ValueError, match="steps must be a positive integer"):
+            gan.train(0, steps)
+    for penalty in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="penalty must be a nonnegative number"):
+            gan.train(0, 1, penalty=penalty)
+
+
 def test_exact_losses_are_those_of_large_batches():
     rng = torch.Generator().manual_seed(1)
     flow, discriminator = gan.new_generator(), gan.new_discriminator(rng)

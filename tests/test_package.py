@@ -91,14 +91,15 @@ import sys, torch
 from hw.bounds import *
 from hw.divergences import *
 from hw.flows import *
+from hw.gan import *
 from hw.leaks import first_leak, probe
 from hw.masked_conv import GatedPixelCNN, MaskedConv2d
 for method in ("jacobian", "perturbation"):
     assert first_leak(GatedPixelCNN(1, 2, 1, 3, 2), (1, 2, 2), method=method) is None
     assert probe(MaskedConv2d("B", 1, 1, 3), (1, 2, 2), (0, 0), method=method).sum() == 1
 p = torch.tensor([0.2, 0.8], requires_grad=True)
-for value in (kl_categorical(p, p.flip(0)), js_categorical(p, p.flip(0)), kl_diag_normal(p, p)):
-    value.backward()
+for found in (kl_categorical(p, p.flip(0)), js_categorical(p, p.flip(0)), kl_diag_normal(p, p)):
+    found.backward()
 for function in (kl_normal, js_normal):
     function(p, p, p.flip(0), p).backward()
 for function in (elbo, iwlb, kl_gap):
@@ -115,6 +116,15 @@ layers = [planar, AffineCoupling(2, [3], generator=rng), Permute([1, 0]), Masked
 flow = Flow(StandardNormal(2), Compose(*layers, Affine(p.detach(), p.detach())), numerical=True)
 (reverse_kl(flow, lambda x: -x.sum(-1), 5, rng).value + flow.log_prob(torch.ones(3, 2)).sum()).backward()
 forward_kl(Flow(StandardNormal(2), Inverse(planar)), lambda x: -x.sum(-1), torch.ones(3, 2))
+logits = torch.randn(6, generator=rng, requires_grad=True)
+discriminator_loss(logits, logits - 1).backward()
+for kind in ("saturating", "non_saturating"):
+    generator_loss(logits, kind).backward()
+value(p, p.flip(0), p).backward()
+log_density_ratio(optimal_logit(p.log(), p.flip(0).log(), 0.1), 0.1).sum().backward()
+jsd_from_logits(logits, logits + 1).value.backward()
+x = torch.randn(2, 20, 1, generator=rng)
+fit_density_ratio(x[0], x[1].numpy(), penalty=0.1, generator=rng).jsd()
 print({"torch._dynamo", "sympy"} & set(sys.modules))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

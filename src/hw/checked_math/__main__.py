@@ -143,5 +143,5 @@ if __name__ == "__main__":
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as `head` has; what is left must not be flushed at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        code = 141  # what a shell reports of a command that ends so
     sys.exit(code)

@@ -116,7 +116,13 @@ def train(seed: int, steps: int = STEPS, *, penalty: float = PENALTY, is_frozen:
         steps: Number of steps.
         penalty: Factor of R1, half the mean squared slope of the logit at the data.
         is_frozen: Whether the generator stays as it starts.
+
+    Raises:
+        ValueError: If there is no step, or the penalty is negative or not finite.
     """
+    check_count("steps", steps)
+    if not 0 <= penalty < math.inf:
+        raise ValueError(f"penalty must be a nonnegative number, got {penalty!r}")
     rng = torch.Generator().manual_seed(seed)
     flow, discriminator = new_generator(), new_discriminator(rng)
     players = [torch.optim.Adam(net.parameters(), lr=RATE, betas=(0.5, 0.9)) for net in (flow, discriminator)]

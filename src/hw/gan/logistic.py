@@ -51,7 +51,8 @@ def fit_logistic(zero: Tensor, one: Tensor, penalty: float) -> Logistic:
         penalty: Factor of half the squared weights of features in standard deviations.
 
     Raises:
-        ValueError: If without a penalty the features separate some of the draws, so that no fit is best.
+        ValueError: If without a penalty the features separate some of the draws, or all but separate them, so that no
+            fit is best.
 
     Examples:
         Of three draws at 0 one has label 1, and of three at 1 two have; the log-odds are -log 2 and log 2:

@@ -7,10 +7,23 @@ from hw.arguments import check_floating
 
 __all__ = ["checked_logits", "in_single"]
 
-# What of autograd's steps rearranges, copies or clamps values: a sigmoid before it is one still.
+# What of autograd's steps rearranges, copies, clamps or averages values: of probabilities it makes probabilities.
 KEEPING = (
-    *("Alias", "Cat", "Clamp", "Clone", "Expand", "Flip", "Gather", "Index", "Permute", "Reshape", "Select", "Slice"),
-    *("Split", "Squeeze", "Stack", "TBackward", "ToCopy", "Transpose", "Unbind", "UnsafeView", "Unsqueeze", "View"),
+    *("Alias", "Cat", "Clamp", "Clone", "Expand", "Flip", "Gather", "Index", "Masked", "Mean", "NanToNum", "Permute"),
+    *(
+        "Repeat",
+        "Reshape",
+        "Select",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Stack",
+        "TBackward",
+        "ToCopy",
+        "Transpose",
+        "Unbind",
+    ),
+    *("UnsafeView", "Unsqueeze", "View"),
 )
 
 
@@ -71,4 +84,5 @@ def _comes_from_elsewhere(values: Tensor) -> bool:
     node = values.grad_fn
     while node is not None and node.name().startswith(KEEPING):
         node = node.next_functions[0][0]
-    return node is not None and not node.name().startswith(("Sigmoid", "Softmax", "torch::autograd::AccumulateGrad"))
+    made = "Hardsigmoid", "Sigmoid", "Softmax", "torch::autograd::AccumulateGrad"
+    return node is not None and not node.name().startswith(made)

@@ -22,7 +22,8 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, *, trusted: boo
     Args:
         real_logits: Logits of data, any shape with a batch first.
         fake_logits: Logits of generated points, of the same shape after the first axis; the batches may differ in size.
-        trusted: Whether to take values that all lie in [0, 1] for logits all the same.
+        trusted: Whether to take values that all lie in [0, 1] for logits all the same. Without a gradient, as when a
+            network is only evaluated, nothing else tells them apart.
 
     Returns:
         A tensor of shape `()`. A logit of plus or minus infinity is a certain discriminator, a NaN stays visible.
@@ -59,7 +60,8 @@ def generator_loss(fake_logits: Tensor, kind: str, *, trusted: bool = False) -> 
     Args:
         fake_logits: Logits of generated points, any shape.
         kind: `"saturating"` for $\log(1 - D)$, `"non_saturating"` for $-\log D$.
-        trusted: Whether to take values that all lie in [0, 1] for logits all the same.
+        trusted: Whether to take values that all lie in [0, 1] for logits all the same. Without a gradient, as when a
+            network is only evaluated, nothing else tells them apart.
 
     Returns:
         A tensor of shape `()`, never positive for the saturating loss, never negative for the other.

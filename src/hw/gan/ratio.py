@@ -40,7 +40,8 @@ def log_density_ratio(logits: Tensor, prior_1: float = 0.5, *, trusted: bool = F
     Args:
         logits: Logits, any shape.
         prior_1: Share of label 1 among what the discriminator was trained on, in (0, 1).
-        trusted: Whether to take values that all lie in [0, 1] for logits all the same.
+        trusted: Whether to take values that all lie in [0, 1] for logits all the same. Without a gradient, as when a
+            network is only evaluated, nothing else tells them apart.
 
     Returns:
         Log-ratios, same shape.
@@ -77,7 +78,8 @@ def jsd_from_logits(logits_0: Tensor, logits_1: Tensor, *, trusted: bool = False
         logits_0: Logits of draws of $p_0$, any shape with a batch first, at least 2 entries.
         logits_1: Logits of draws of $p_1$, of the same shape after the first axis; the batches may differ in size. For
             a discriminator trained on unequal shares of labels, pass the result of `log_density_ratio`.
-        trusted: Whether to take values that all lie in [0, 1] for logits all the same.
+        trusted: Whether to take values that all lie in [0, 1] for logits all the same. Without a gradient, as when a
+            network is only evaluated, nothing else tells them apart.
 
     Returns:
         The estimate and its standard error, which takes all entries for independent.
@@ -177,7 +179,8 @@ def fit_density_ratio(
         generator: Source of the folds.
         folds: Number of folds, at least 2.
         features: Map from points `(n, d)` to features `(n, k)`, in which the logit is linear; the coordinates if not
-            given. Two normal laws with equal covariances need no more, with unequal ones also squares and products.
+            given. Two normal laws with equal covariances need no more, with unequal ones also squares and products. A
+            feature that varies by less than 1e-12 of its size is taken for constant.
 
     Returns:
         The fit, in float64.
@@ -185,8 +188,8 @@ def fit_density_ratio(
     Raises:
         ValueError: If the draws are no finite numbers of shape `(n, d)`, differ in `d` or are fewer than the folds; the
             penalty is negative or not finite, there is no generator, there are fewer than two folds; the features are
-            not finite, or no `(n, k)`; or without a penalty the features separate some of the draws, so that no fit is
-            best.
+            not finite, or no `(n, k)`; or without a penalty the features separate some of the draws, or all but
+            separate them, so that no fit is best.
 
     Examples:
         Two normal laws a distance of 2 apart; their log-ratio is 2x − 2, and their divergence 0.3368:
@@ -233,9 +236,15 @@ def _share(zero: Tensor, one: Tensor) -> float:
 
 def _points(name: str, x: Tensor) -> Tensor:
     points = x.detach() if isinstance(x, Tensor) else _from_array(name, x)
-    if points.is_complex() or points.dtype == torch.bool or points.layout != torch.strided:
-        raise ValueError(f"{name} must be an array of numbers, got dtype {points.dtype}, layout {points.layout}")
-    return _matrix(name, points.double())
+    _check_numbers(name, points)
+    return _matrix(name, points.to(torch.float64, copy=True))  # features may change what they are given
+
+
+def _check_numbers(name: str, values: Tensor) -> None:
+    is_number = not (values.is_complex() or values.dtype == torch.bool)
+    if not is_number or values.layout != torch.strided or values.is_meta:
+        place = values.device if values.is_meta else f"layout {values.layout}"
+        raise ValueError(f"{name} must be an array of numbers, got dtype {values.dtype}, {place}")
 
 
 def _from_array(name: str, x: object) -> Tensor:
@@ -261,6 +270,7 @@ def _features(features: Callable[[Tensor], Tensor], name: str, points: Tensor) -
     if not isinstance(rows, Tensor) or rows.shape[:1] != points.shape[:1]:
         got = f"shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else type(rows).__name__
         raise ValueError(f"features must map {name} of shape {tuple(points.shape)} to ({len(points)}, k), got {got}")
+    _check_numbers(f"features of {name}", rows)
     return _matrix(f"features of {name}", rows.detach().double())
 
 
