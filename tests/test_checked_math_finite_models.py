@@ -213,8 +213,8 @@ def test_the_best_discriminator_is_the_share_of_f_1(seed):
     for instance in finite(seed, frozenset({"D^*"})):
         zero, one, best = law(instance, "0"), law(instance, "1"), instance.function("D^*")
         for x in zero:
-            assert math.isclose(best(x), one[x] / (zero[x] + one[x]), rel_tol=instance.tolerance)
-            assert math.isclose(1 - best(x), zero[x] / (zero[x] + one[x]), rel_tol=instance.tolerance)
+            assert math.isclose(best(x), one[x] / (zero[x] + one[x]), rel_tol=1e-13)
+            assert math.isclose(1 - best(x), zero[x] / (zero[x] + one[x]), rel_tol=1e-13, abs_tol=1e-15)
             if zero[x] != one[x]:
                 assert not math.isclose(best(x), zero[x] / (zero[x] + one[x]), rel_tol=1e-4)  # the labels swapped
 
@@ -242,9 +242,61 @@ def test_the_value_is_silent_without_mass_and_infinite_where_certainty_is_wrong(
 
 def test_the_best_discriminator_alone_costs_accuracy():
     assert {each.tolerance for each in finite()} == {None}
-    rough = Counter(each.tolerance for each in finite(uses=frozenset({"D^*"})))
-    assert rough[1e-13] == rough.total() - 6  # where one of D^* and 1 - D^* is about a millionth
-    assert max(rough) < 2e-9
+    assert {each.tolerance for each in finite(uses=frozenset({"D^*"}))} == {1e-13}
+
+
+def test_the_best_discriminator_is_moved_by_its_error_at_one_point_after_the_other():
+    for instance in finite(uses=frozenset({"D^*"})):
+        best = [instance.function("D^*")(x) for x, _ in instance.space("x")]
+        moved = [[each.function("D^*")(x) for x, _ in instance.space("x")] for each in instance.moved()]
+        inside = [place for place, chance in enumerate(best) if 0 < chance < 1]
+        changes = [(place, row[place] - best[place]) for place, row in zip(inside, moved, strict=True)]
+        assert all(0 < abs(by) <= max(2e-13 * best[place], 2e-15) for place, by in changes)
+        assert all(sum(a != b for a, b in zip(row, best, strict=True)) == 1 for row in moved)
+
+
+VANISHING = r"\int h(x)\left(\frac{f_1(x)}{D^*(x)}-%s\frac{f_0(x)}{1-D^*(x)}\right)\,\mathrm dx"
+VARIED = r"\left.\frac{\mathrm{d}}{\mathrm{d}t}\left(\mathbb{E}_{x\sim f_1}[\log(D^*(x)+t\,h(x))]"
+VARIED += r"+\mathbb{E}_{x\sim f_0}[\log(1-D^*(x)-t\,h(x))]\right)\right|_{t=0}"
+MOVED = r"D_t(x) := D^*(x)+t\,h(x),\quad \left.\frac{\mathrm{d}^%s}{\mathrm{d}t^%s}V(D_t)\right|_{t=0}"
+RATIO = r"\frac{D^*(x)}{1-D^*(x)}-%s\frac{f_1(x)}{f_0(x)}"
+SQUARE = r"\mathbb{E}_{x\sim\frac12(f_0+f_1)}[h(x)^2]"
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        (VANISHING % "" + " = 0", "checked"),
+        (VANISHING % r"\frac{1001}{1000}" + " = 0", "refuted"),
+        (VANISHING % "" + r" \neq 0", "refuted"),
+        (VARIED + " = 0", "checked"),
+        (VARIED + " = s", "refuted"),
+        (MOVED % ("1", "1") + " = 0", "checked"),
+        (MOVED % ("1", "1") + " = s", "refuted"),
+        (MOVED % ("1", "1") + " < 0", "refuted"),
+        (MOVED % ("2", "2") + r" \le -8\," + SQUARE, "checked"),
+        (MOVED % ("2", "2") + r" \le -9\," + SQUARE, "refuted"),
+        (RATIO % "" + " = 0", "checked"),
+        (RATIO % r"\frac{1001}{1000}" + " = 0", "refuted"),
+        (RATIO % "" + r" = 10^{-9}", "refuted"),
+    ],
+)
+def test_what_cancels_at_the_best_discriminator_is_known_to_its_error(latex, expected):
+    assert status("two-densities", latex, "positive") == expected
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\frac{y}{1-y} \le 10^5",
+        r"c \ge 10^{-5}",
+        r"|s| < 30",
+        r"V(D^*) \le V(D) + 10",
+        r"g(x)^2 \le 999999",
+    ],
+)
+def test_free_numbers_are_not_tame(latex):
+    assert status("two-densities", latex) == "refuted"
 
 
 @pytest.mark.parametrize(("arithmetic", "kinds"), [(EXACT, (int, Fraction)), (FLOAT, float), (DIGITS, Decimal)])

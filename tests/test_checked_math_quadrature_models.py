@@ -508,7 +508,7 @@ def test_smooth_densities_never_vanish_at_the_nodes(instance):
         assert min(instance.density(label)(at) for at, _ in instance.space(sort)[::7]) > 0
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(4))
 def test_the_laws_on_the_line_have_mass_one_on_their_nodes(seed):
     lines, _ = smooth_bijections(seed)
     for instance in lines:
@@ -662,7 +662,7 @@ def refined(nodes, factor, further=0):
     return [(first + place * step, step) for place in range(-further, count + 1 + further)]
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(4))
 def test_integrals_of_two_densities_do_not_depend_on_the_nodes(seed):
     for number, instance in enumerate(line_two_densities(seed)):
         nodes = instance.space("x")
@@ -700,7 +700,7 @@ def test_divergences_of_normal_laws_are_those_of_the_dossier(distance, jsd):
 
 
 @given(st.floats(-30, 30), st.floats(-290, 290))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_the_best_chance_is_the_share_of_the_first_at_any_size(ratio, size):
     size = min(size, 290 - abs(ratio))
     one, zero = 10 ** (size + ratio / 2), 10 ** (size - ratio / 2)
@@ -710,7 +710,7 @@ def test_the_best_chance_is_the_share_of_the_first_at_any_size(ratio, size):
     assert best_chance(one, 0.0) == 1 - best_chance(0.0, zero) == 1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_best_discriminator_on_the_line_is_the_share_of_f_1(seed):
     for number, instance in enumerate(line_two_densities(seed)):
         drawn = instance.draw({"x": "x"}, {"x": "x"}, Random(seed))

@@ -83,7 +83,7 @@ def test_there_are_formulas_and_most_relations_of_the_questions_are_evaluated(pa
         ("flows", r"\,\|\,P_{F(U)}\right) + H(P_X)", r"\,\|\,P_{F(U)}\right) - H(P_X)", "likelihood"),
         ("gan", r"&= \log 2 + \frac{V(D^*)}{2}", r"&= \log 2 + V(D^*)", "divergence"),
         ("gan", r"-\frac{f_1(x)}{y^2} -", r"-\frac{f_1(x)}{y} -", "pointwise-bend"),
-        ("gan", r"\frac{1-y}{y}\cdot", r"\frac{y}{1-y}\cdot", "prior"),
+        ("gan", r"\frac{1-c}{c}\cdot", r"\frac{c}{1-c}\cdot", "prior"),
         ("vae", r"&= \mathrm{ELBO}(x) + D_", r"&= \mathrm{ELBO}(x) - D_", "decomposition"),
         ("vae", r"\mathcal{L}_k(x) \le \log p(x)", r"\mathcal{L}_k(x) \ge \log p(x)", "bound-a-always"),
         ("vae", r"\left[\log p(x\mid z)\right] - D", r"\left[\log p(z\mid x)\right] - D", "second-form"),

@@ -46,7 +46,7 @@ def undefined(value: Any) -> bool:
 
 
 def multiply(a: Any, b: Any) -> Any:
-    """Product in which zero times anything is zero.
+    """Product in which zero times anything is zero; a series is no zero, even where its value is one.
 
     Examples:
         >>> import math

@@ -9,13 +9,12 @@ from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT, Arithmetic, undefin
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import holds
 
-__all__ = ["Judgment", "judge", "text_of"]
+__all__ = ["Judgment", "judge", "judged_within", "text_of"]
 
 ROUNDING = 1e-13  # two float64 values this close, relative to the largest term, are equal
 DOUBT = 1e-6  # between this and rounding, sixty digits decide
 LARGE = 1e3  # terms so many times larger than the value cancel, and sixty digits decide
-INTEGRATED = 1e-9  # a tolerance from which on values come from quadrature
-SMALLEST = 1e-3  # such values are compared as if they were at least that large: what cancels leaves noise
+SMALLEST = 1e-3  # values from quadrature are compared as if they were at least that large: what cancels leaves noise
 DIGITS_ROUNDING = decimal.Decimal("1e-50")
 POINTS = frozenset | tuple | str | range
 
@@ -32,7 +31,16 @@ class Judgment(NamedTuple):
     doubtful: bool = False
 
 
-def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | None, arithmetic: Arithmetic) -> Judgment:
+def judge(
+    sign: str,
+    left: Any,
+    right: Any,
+    scale: float,
+    tolerance: float | None,
+    arithmetic: Arithmetic,
+    *,
+    integrated: bool = False,
+) -> Judgment:
     """Whether two values stand in a relation up to rounding; doubtful where float64 cannot tell.
 
     Args:
@@ -42,6 +50,7 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
         scale: The largest term that was added on the way, 0 if that is not known.
         tolerance: Relative error of the values; None if only rounding counts.
         arithmetic: What the values were computed in.
+        integrated: Whether they come from quadrature.
 
     Raises:
         FormulaError: If the values cannot be compared.
@@ -72,9 +81,15 @@ def judge(sign: str, left: Any, right: Any, scale: float, tolerance: float | Non
         # a clear yes: what fails is decided by digits, since the parts of a side may have canceled unseen
         is_clear = equal if sign == "=" else holds(sign, left, right) and (sign in (r"\ge", r"\le") or relative > DOUBT)
         return _judged(sign, left, right, equal, float(relative), not is_clear or scale > LARGE * max(size, 1.0))
-    size = max(size, 1.0 if tolerance < INTEGRATED else SMALLEST)
+    size = max(size, SMALLEST if integrated else 1.0)
     largest = max(size, min(scale, LARGE * size))
     return _judged(sign, left, right, difference <= tolerance * largest, float(difference / largest))
+
+
+def judged_within(sign: str, left: Any, right: Any, error: float) -> Judgment:
+    """The judgment of two finite numbers that are equal where they differ by at most an error."""
+    difference = abs(left - right)
+    return _judged(sign, left, right, difference <= error, float(difference / max(abs(left), abs(right), 1.0)))
 
 
 def _judged(sign: str, left: Any, right: Any, equal: bool, relative: float, doubtful: bool = False) -> Judgment:

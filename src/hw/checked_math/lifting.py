@@ -109,6 +109,8 @@ def _divide(arithmetic: Arithmetic) -> Function:
             return divide(a, b)
         (a0, a1, a2), (b0, b1, b2) = coefficients(a), coefficients(b)
         q0 = divide(a0, b0)
+        if not isinstance(a, Series) and a == 0 and b0 != 0 and finite(b0) and finite(b1):
+            return 0  # a plain zero stays one: what it is divided by is not 0 nearby
         if b0 == 0:  # infinite over a missing mass: nothing to expand about
             return Series(q0, nan, nan)
         q1 = divide(a1 - q0 * b1, b0)
@@ -123,8 +125,10 @@ def _power(arithmetic: Arithmetic, log: Function) -> Function:
     def of(a: Any, b: Any) -> Any:
         if not isinstance(a, Series) and not isinstance(b, Series):
             return power(a, b)
-        (a0, _, _), (b0, _, _) = coefficients(a), coefficients(b)
+        (a0, _, _), (b0, b1, _) = coefficients(a), coefficients(b)
         value = power(a0, b0)
+        if not isinstance(a, Series) and a == 0 and b0 > 0 and finite(b0) and finite(b1):
+            return 0  # the exponent is positive nearby as well
         if isinstance(b, Series):  # exp(b log a)
             exponent = b * log(a)
             is_smooth = finite(exponent.value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hw.checked_math.arithmetic import FLOAT
 from hw.checked_math.errors import FormulaError
+from hw.checked_math.evaluation.compiler import function_sort
 from hw.checked_math.evaluation.expressions import compiler_for
 from hw.checked_math.evaluation.laws import common_variables, is_law
 from hw.checked_math.grammar.names import bare_letter
@@ -91,6 +92,7 @@ def read(source: str, model: Model, context: Context) -> Reading:
             if definition.name in definitions:
                 raise FormulaError(f"{definition.name} is defined twice", definition.start)
             _refuse_law(definition, model)
+            _refuse_derivative(definition, model, definitions)
             _check_definition(definition, model, definitions)
             definitions[definition.name] = definition
         kept.append(statement)
@@ -125,6 +127,20 @@ def _refuse_law(definition: Definition, model: Model) -> None:
     raise FormulaError(f"a law of the model {model.name} cannot be redefined", definition.start)
 
 
+def _refuse_derivative(definition: Definition, model: Model, known: Mapping[str, Definition]) -> None:
+    """A name with a prime beside a function of that name, in either order: the prime is the sign of the derivative."""
+    name = definition.name
+    functions = {*model.vocabulary.functions, *(key for key, other in known.items() if other.arguments)}
+    plain = name.replace("'", "")
+    if plain != name and plain in functions:
+        message = f"{name} is the derivative of {plain} and cannot be defined"
+        raise FormulaError(message, definition.start)
+    primed = next((other for other in known if other != name and other.replace("'", "") == name), None)
+    if primed and definition.arguments:
+        message = f"{primed} is defined already, and would be the derivative of {name}"
+        raise FormulaError(message, definition.start)
+
+
 def _check_definition(definition: Definition, model: Model, known: Mapping[str, Definition]) -> None:
     """A definition is compiled where it stands, so that an unknown name in it is an error there."""
     compiler = compiler_for(model, FLOAT, known)
@@ -135,8 +151,9 @@ def _check_definition(definition: Definition, model: Model, known: Mapping[str, 
         if length:
             bound |= {f"family {name}": model.vocabulary.families.get(name, "number"), length: "count"}
         else:
+            sort = model.vocabulary.variables.get(bare_letter(name), "number")
             is_function = name in model.vocabulary.functions
-            bound[name] = "function" if is_function else model.vocabulary.variables.get(bare_letter(name), "number")
+            bound[name] = function_sort(model.vocabulary.takes.get(name, ())) if is_function else sort
     with compiler.bound(bound):
         if not bound and is_law(definition.body):
             common_variables(compiler, (definition.body,))

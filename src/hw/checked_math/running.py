@@ -9,16 +9,18 @@ from typing import Any
 
 from hw.checked_math.arithmetic import CONTEXT, DIGITS, EXACT, FLOAT, Arithmetic
 from hw.checked_math.errors import FormulaError
-from hw.checked_math.evaluation.compiler import INSTANCE, Compiler, Environment, Evaluator, holds
+from hw.checked_math.evaluation.compiler import INSTANCE, Compiler, Environment, Evaluator, check_sort, holds
 from hw.checked_math.evaluation.expressions import compiler_for
 from hw.checked_math.grammar.statements import RELATIONS, Names, parse
-from hw.checked_math.judging import Judgment, judge
-from hw.checked_math.models.model import Instance, Model
+from hw.checked_math.judging import Judgment, judge, judged_within
+from hw.checked_math.models.model import Instance, Model, Searching
 from hw.checked_math.reading import Context, Reading, claims
 from hw.checked_math.syntax import Statement
 
 __all__ = ["Draws", "Runner", "by_kind", "guarded"]
 
+STRICT = ("<", ">", r"\neq")  # relations that an error of the values can make true
+NEARLY = 1e-2  # sides further apart than this, relative to the largest term, are not so by the error of a search
 ENOUGH = 200  # random instances of a finite model
 ENOUGH_QUADRATURE = 5
 ROUNDS = 8  # of a model's instances, while too few satisfy the assumptions
@@ -105,8 +107,8 @@ class Runner:
 
     def judged(self, instance: Instance, draw: int) -> "list[Judgment] | None":
         """One judgment a claim; None where the assumptions do not hold."""
-        tolerance = self.tolerance if instance.tolerance is None else instance.tolerance
-        is_integrated = tolerance is not None and tolerance >= QUADRATURE
+        tolerance = max((each for each in (instance.tolerance, self.tolerance) if each is not None), default=None)
+        is_integrated = instance.integrates or self.tolerance is not None
         if is_integrated and {"kink", "mean"} <= self.uses:
             tolerance = KINK
         arithmetic = self.arithmetic if tolerance is None else FLOAT
@@ -120,9 +122,32 @@ class Runner:
             raise FormulaError("quadrature cannot tell an infinite value from a large one: use a finite model")
         found = []
         for number, (left, sign, right) in enumerate(self.claims):
-            judgment = judge(sign, values[left], values[right], compiler.scale[0], tolerance, arithmetic)
-            found.append(self.decided(instance, draw, number, judgment) if judgment.doubtful else judgment)
+            scale = compiler.scale[0]
+            judgment = judge(sign, values[left], values[right], scale, tolerance, arithmetic, integrated=is_integrated)
+            if judgment.doubtful:
+                judgment = self.decided(instance, draw, number, judgment)
+            elif instance.tolerance is not None and _is_near(sign, judgment, scale):
+                judgment = self.allowed(env, number, judgment)
+            found.append(judgment)
         return found
+
+    def allowed(self, env: Environment, number: int, first: "Judgment") -> "Judgment":
+        """The judgment of one claim, where its sides may differ by what the error of searched values makes of them.
+
+        The sides are smooth in each value, so that to first order they are off by at most the sum of what they change
+        by where one value after the other is moved by its error. That counts every factor that multiplies such an
+        error, also where it is not seen in a sum, and nothing else, so that a wrong formula is not let pass with it.
+        """
+        left, sign, right = self.claims[number]
+        instance, (_, sides) = env[INSTANCE], self.at(FLOAT)
+        if not isinstance(instance, Searching):
+            return first
+        difference = first.left - first.right
+        changes = []
+        for moved in instance.moved():
+            inner = {**env, INSTANCE: moved}
+            changes.append(abs(sides[left](inner) - sides[right](inner) - difference))
+        return judged_within(sign, first.left, first.right, sum(changes))
 
     def decided(self, instance: Instance, draw: int, number: int, first: "Judgment") -> "Judgment":
         """The judgment of one claim with sixty digits; values and slack stay those of float64."""
@@ -147,12 +172,11 @@ class Runner:
         rng = Random(self.seed)
         accepted = 0
         for _ in range(ROUNDS):
-            generated, quadrature = 0, False
+            generated = 0
             for instance in self.instances(rng):
                 generated += 1
                 draw = rng.getrandbits(32)
                 judgments = guarded(self.judged, instance, draw)
-                quadrature = quadrature or instance.tolerance is not None
                 if judgments is not None:
                     accepted += 1
                     yield instance, draw, judgments
@@ -165,6 +189,14 @@ class Runner:
         if accepted < fewest:
             model = self.model.name
             raise FormulaError(f"at least {fewest} instances of {model} must satisfy the assumptions, got {accepted}")
+
+
+def _is_near(sign: str, judgment: Judgment, scale: float) -> bool:
+    """Whether an error of the values may have decided: a claim fails, or a strict one holds, and by little."""
+    sides = judgment.left, judgment.right
+    if judgment.equal or (judgment.passed and sign not in STRICT) or not all(isinstance(x, int | float) for x in sides):
+        return False
+    return abs(judgment.left - judgment.right) <= NEARLY * max(1.0, *map(abs, sides), scale) < math.inf
 
 
 def by_kind(reading: Reading) -> list[tuple[int, ...]]:
@@ -183,11 +215,15 @@ def by_kind(reading: Reading) -> list[tuple[int, ...]]:
 
 
 def refuse_orders_of_points(compiler: Compiler, reading: Reading) -> None:
-    """Both sides of an inequality must be numbers."""
+    """Both sides of an inequality must be numbers, and a point can only be equal to a point."""
     for claim in reading.comparisons:
         if claim.sign in ("<", ">", r"\le", r"\ge"):
             compiler.number(claim.left)
             compiler.number(claim.right)
+        elif claim.sign in ("=", r"\neq"):
+            sorts = [compiler.compile(side)[1] for side in (claim.left, claim.right)]
+            if any(sort in compiler.vocabulary.points for sort in sorts):
+                check_sort(compiler, f"what stands behind {claim.sign}", sorts[0], sorts[1], claim.right)
 
 
 def guarded(function: Any, *arguments: Any) -> Any:

@@ -72,7 +72,7 @@ class Series:
         return -self + other
 
     def __mul__(self, other: Any) -> "Series":
-        """Product with a series or a number; NaN goes on, for only a plain zero is silent."""
+        """Product with a series or a number; NaN goes on, for only a plain zero is silent, in `multiply`."""
         if not isinstance(other, Series):
             return Series(self.value * other, self.first * other, self.second * other)
         second = self.value * other.second + self.first * other.first + self.second * other.value
@@ -81,12 +81,18 @@ class Series:
     __rmul__ = __mul__
 
     def __eq__(self, other: object) -> bool:
-        """Whether all coefficients agree; those of a number are its value and zeros."""
-        return coefficients(self) == coefficients(other)
+        """Whether both are series and all coefficients agree.
+
+        A series is equal to no number, not even to a zero: one whose three coefficients are 0, such as that of t³ about
+        0, is not 0 nearby, so that it must not silence a factor which is undefined or infinite there.
+        """
+        return isinstance(other, Series) and coefficients(self) == coefficients(other)
 
     def __ne__(self, other: object) -> bool:
-        """Whether a coefficient differs; one that is NaN differs from itself."""
-        return any(a != b for a, b in zip(coefficients(self), coefficients(other), strict=True))
+        """Whether the other is no series, or a coefficient differs; one that is NaN differs from itself."""
+        return not isinstance(other, Series) or any(
+            a != b for a, b in zip(coefficients(self), coefficients(other), strict=True)
+        )
 
     __lt__ = __le__ = __gt__ = __ge__ = _refused("what is compared by its size")
     __abs__ = _refused("an absolute value")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from hw.checked_math.errors import FormulaError
@@ -97,10 +98,17 @@ def walked(
     return lambda env: over(env, 0, 1)
 
 
-def _gauss_legendre(first: float, last: float, count: int = 48) -> list[tuple[float, float]]:
-    """Nodes and weights on an interval; the zeros of the Legendre polynomial by Newton's method."""
+def _gauss_legendre(first: float, last: float) -> list[tuple[float, float]]:
+    """Nodes and weights on an interval."""
     if not math.isfinite(first) or not math.isfinite(last):
         raise FormulaError("an integral must have finite bounds, or be over the whole space")
+    half, middle = (last - first) / 2, (first + last) / 2
+    return [(middle + half * x, half * weight) for x, weight in _nodes(48)]
+
+
+@lru_cache(1)  # the same for all intervals
+def _nodes(count: int) -> list[tuple[float, float]]:
+    """Nodes and weights from -1 to 1; the zeros of the Legendre polynomial by Newton's method."""
     found = []
     for place in range(count):
         x = math.cos(math.pi * (place + 0.75) / (count + 0.5))
@@ -113,6 +121,5 @@ def _gauss_legendre(first: float, last: float, count: int = 48) -> list[tuple[fl
             x -= step
             if abs(step) < 1e-16:
                 break
-        half = (last - first) / 2
-        found.append(((first + last) / 2 + half * x, half * 2 / ((1 - x * x) * slope * slope)))
+        found.append((x, 2 / ((1 - x * x) * slope * slope)))
     return found

@@ -27,7 +27,10 @@ __all__ = [
     "Evaluator",
     "Handler",
     "as_number",
+    "check_sort",
+    "function_sort",
     "holds",
+    "is_function_sort",
     "together",
 ]
 
@@ -73,6 +76,28 @@ def as_number(compiler: "Compiler", node: Node, sort: str) -> None:
         raise FormulaError(f"the values of {sort} are no numbers in the model {compiler.model.name}", node.start)
     if sort in ("x", "u", "z"):
         compiler.uses.add("numbers")
+
+
+def function_sort(sorts: Iterable[str]) -> str:
+    """The sort of a function of arguments of these sorts."""
+    return f"function of {', '.join(sorts)}"
+
+
+def is_function_sort(sort: str) -> bool:
+    """Whether the values of a sort are functions."""
+    return sort.startswith("function")
+
+
+def check_sort(compiler: "Compiler", what: str, wanted: str, sort: str, node: Node) -> None:
+    """Refuse a value of another sort than is wanted; counts, indices and places on a line are numbers as well."""
+    is_number = all(
+        not is_function_sort(each)
+        and each not in compiler.vocabulary.points
+        and each not in ("set", "vector", "offset")
+        for each in (wanted, sort)
+    )
+    if sort != wanted and not is_number:
+        raise FormulaError(f"{what} must be of sort {wanted}, got one of sort {sort}", node.start)
 
 
 class Compiler:
@@ -130,7 +155,7 @@ class Compiler:
         """The function that computes a number; any other sort is refused."""
         evaluate, sort = self.compile(node)
         as_number(self, node, sort)
-        if sort in ("set", "function", "vector"):
+        if sort in ("set", "vector") or is_function_sort(sort):
             raise FormulaError(f"expected a number, got a {sort}", node.start)
         return evaluate
 

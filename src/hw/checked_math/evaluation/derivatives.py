@@ -19,6 +19,8 @@ def matrix(compiler: Compiler, node: Node) -> Evaluator:
     name = node.name
     at, _ = compiler.compile(node.at)
     compiler.uses |= {name, "det"}
+    if name not in compiler.vocabulary.differentiable:
+        raise FormulaError(f"{name} has no derivative in the model {compiler.model.name}", node.start)
     return lambda env: env[INSTANCE].jacobian(name, at(env))
 
 
@@ -97,9 +99,8 @@ def _variable(value: Any, nan: Any) -> Series:
 
 
 def _derivative_of(found: Any, order: int, nan: Any) -> Any:
-    """The derivative of this order; undefined where the quantity itself is infinite or undefined."""
+    """The derivative of this order; undefined where the quantity or its derivative is infinite or undefined."""
     if not isinstance(found, Series):
         return 0 if finite(found) else nan
-    if not finite(found.value):
-        return nan
-    return found.first if order == 1 else 2 * found.second
+    wanted = found.first if order == 1 else 2 * found.second
+    return wanted if finite(found.value) and finite(found.first) and finite(wanted) else nan

@@ -21,6 +21,7 @@ __all__ = ["expectation"]
 
 Masses = Callable[[Environment], Iterable[Any]]
 Draw = tuple[dict[str, str], Masses]
+MEANS = "@means"  # of what a covariance is taken of; no name of a formula looks like this
 Atoms = Callable[[Environment], list[tuple[Any, Any]]]  # the points that have mass, and their masses
 
 
@@ -62,13 +63,14 @@ def _mean_over(compiler: Compiler, masses: Masses, body: Evaluator) -> Evaluator
 
 
 def _covariance(compiler: Compiler, draws: list[Draw], first: Evaluator, last: Evaluator) -> Evaluator:
-    means = _mean(compiler, draws, first), _mean(compiler, draws, last)
+    mean_of_first, mean_of_last = _mean(compiler, draws, first), _mean(compiler, draws, last)
 
-    def covariance(env: Environment) -> Any:
-        a, b = (mean(env) for mean in means)
-        return _mean(compiler, draws, lambda inner: multiply(first(inner) - a, last(inner) - b))(env)
+    def product(env: Environment) -> Any:
+        a, b = env[MEANS]
+        return multiply(first(env) - a, last(env) - b)
 
-    return covariance
+    mean_of_product = _mean(compiler, draws, product)
+    return lambda env: mean_of_product({**env, MEANS: (mean_of_first(env), mean_of_last(env))})
 
 
 # ---- draws of laws ----

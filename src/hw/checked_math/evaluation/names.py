@@ -9,7 +9,17 @@ from operator import itemgetter
 from typing import Any
 
 from hw.checked_math.errors import FormulaError
-from hw.checked_math.evaluation.compiler import INSTANCE, Compiled, Compiler, Environment, Evaluator, together
+from hw.checked_math.evaluation.compiler import (
+    INSTANCE,
+    Compiled,
+    Compiler,
+    Environment,
+    Evaluator,
+    check_sort,
+    function_sort,
+    is_function_sort,
+    together,
+)
 from hw.checked_math.grammar.names import bare_letter
 from hw.checked_math.syntax import Call, Definition, Indexed, Literal, Name, Node, Sequence
 
@@ -39,7 +49,7 @@ def named(compiler: Compiler, node: Name) -> Compiled:
         return _function(compiler, node, definition) if passed_on else defined(compiler, node, definition, ())
     if name in vocabulary.sets or name in vocabulary.functions:
         compiler.uses.add(name)
-        return _of_instance(name), "set" if name in vocabulary.sets else "function"
+        return _of_instance(name), "set" if name in vocabulary.sets else function_sort(vocabulary.takes.get(name, ()))
     sort = vocabulary.variables.get(name) or vocabulary.variables.get(bare_letter(name), "")
     if sort:
         compiler.free[name] = sort
@@ -107,17 +117,28 @@ def called(compiler: Compiler, node: Call) -> Compiled:
         return defined(compiler, node, compiler.definitions[name], node.arguments)
     if name in compiler.scope:
         function: Evaluator = itemgetter(name)
-        sort, count = "number", len(node.arguments)
+        sort, count, takes = "number", len(node.arguments), _taken(compiler, node)
     elif name in compiler.vocabulary.functions:
-        count, sort = compiler.vocabulary.functions[name]
+        (count, sort), takes = compiler.vocabulary.functions[name], compiler.vocabulary.takes.get(name, ())
         compiler.uses.add(name)
         function = _of_instance(name)
     else:
         raise _unknown(compiler, node, name)
     if count != len(node.arguments):
         raise FormulaError(f"{name} takes {count} arguments, got {len(node.arguments)}", node.start)
-    arguments = together([compiler.compile(argument)[0] for argument in node.arguments])
+    compiled = [compiler.compile(argument) for argument in node.arguments]
+    for wanted, (_, own), argument in zip(takes, compiled, node.arguments, strict=False):
+        check_sort(compiler, f"the argument of {name}", wanted, own, argument)
+    arguments = together([evaluate for evaluate, _ in compiled])
     return lambda env: function(env)(*arguments(env)), sort
+
+
+def _taken(compiler: Compiler, node: Call) -> tuple[str, ...]:
+    """The sorts of the arguments of a function that is a parameter; empty where they are not known."""
+    sort = compiler.scope[node.name]
+    if not is_function_sort(sort):
+        raise FormulaError(f"{node.name} must be a function here, got a {sort}", node.start)
+    return tuple(filter(None, sort.removeprefix(function_sort(())).split(", ")))
 
 
 def defined(compiler: Compiler, node: Node, definition: Definition, arguments: tuple[Node, ...]) -> Compiled:
@@ -199,7 +220,7 @@ def _function(compiler: Compiler, node: Node, definition: Definition) -> Compile
     def function(env: Environment) -> Callable[..., Any]:
         return lambda *values: body({**env, **dict(zip(sorts, values, strict=True))})
 
-    return function, "function"
+    return function, function_sort(sorts.values())
 
 
 def sort_of_parameter(compiler: Compiler, name: str) -> str:

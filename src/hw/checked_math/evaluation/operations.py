@@ -11,6 +11,8 @@ from hw.checked_math.evaluation.compiler import (
     Evaluator,
     Handler,
     as_number,
+    check_sort,
+    is_function_sort,
     together,
 )
 from hw.checked_math.evaluation.derivatives import matrix
@@ -30,7 +32,7 @@ def operation(compiler: Compiler, node: Operation) -> Compiled:
         return OF_OTHER_SORTS[operator](compiler, node)
     compiled = [compiler.compile(operand) for operand in node.operands]
     evaluators, sorts = [evaluate for evaluate, _ in compiled], {sort for _, sort in compiled}
-    if "function" in sorts:
+    if any(map(is_function_sort, sorts)):
         raise FormulaError("a function must be applied to its arguments here", node.start)
     for operand, (_, sort) in zip(node.operands, compiled, strict=True):
         as_number(compiler, operand, sort)
@@ -138,7 +140,7 @@ def _absolute(compiler: Compiler, node: Operation) -> Compiled:
     evaluate, sort = compiler.compile(node.operands[0])
     if sort == "set":
         return lambda env: len(evaluate(env)), "number"
-    if sort in ("vector", "offset", "function"):
+    if sort in ("vector", "offset") or is_function_sort(sort):
         raise FormulaError(f"expected a number between bars, got a {sort}", node.start)
     inside = node.operands[0]
     is_jacobian = isinstance(inside, Derivative) or (isinstance(inside, Operation) and inside.operator == "det")
@@ -181,6 +183,7 @@ def substitution(compiler: Compiler, node: Substitution) -> Compiled:
     """An expression with a variable set to a value."""
     value, sort = compiler.compile(node.value)
     own = compiler.vocabulary.variables.get(bare_letter(node.name), sort)
+    check_sort(compiler, f"the value of {node.name}", own, sort, node.value)
     with compiler.bound({node.name: own}):
         body, result = compiler.compile(node.body)
     return lambda env: body({**env, node.name: value(env)}), result

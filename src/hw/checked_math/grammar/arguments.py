@@ -3,11 +3,12 @@
 from dataclasses import replace
 from fractions import Fraction
 
+from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.cursor import Cursor
 from hw.checked_math.grammar.lexemes import Token
 from hw.checked_math.syntax import Literal, Name, Node
 
-__all__ = ["argument", "call_arguments", "listed"]
+__all__ = ["argument", "call_arguments", "listed", "one_argument"]
 
 
 def argument(cursor: Cursor) -> Node:
@@ -56,3 +57,12 @@ def call_arguments(cursor: Cursor) -> tuple[Node, ...]:
         found = listed(cursor, ",", ";")
     cursor.expect(")")
     return found
+
+
+def one_argument(cursor: Cursor) -> Node:
+    """The value that a derivative is taken at, in round brackets."""
+    start = cursor.token.start
+    found = call_arguments(cursor)
+    if len(found) != 1:
+        raise FormulaError(f"a derivative must be taken at one value, got {len(found)}", start)
+    return found[0]

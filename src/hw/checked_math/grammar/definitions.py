@@ -51,6 +51,8 @@ def definition(cursor: Cursor) -> Definition:
     if cursor.token.text in OPERATORS or (cursor.token.kind == "word" and cursor.token.text in OPERATOR_WORDS):
         name = decorated_name(cursor)
         raise FormulaError(f"{name} belongs to the notation and cannot be redefined", start)
+    if cursor.token.text == r"\pi" and not cursor.names.sort(r"\pi"):
+        raise FormulaError(r"\pi is the number and cannot be redefined", start)
     name = decorated_name(cursor)
     indices: tuple[str, ...] = ()
     if cursor.skip("^", "{", "("):

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from hw.checked_math.errors import FormulaError
-from hw.checked_math.grammar.arguments import argument, call_arguments
+from hw.checked_math.grammar.arguments import argument, one_argument
 from hw.checked_math.grammar.brackets import bracket
 from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.grammar.laws import expectation_operator
@@ -114,16 +114,15 @@ def _derivative(cursor: Cursor, start: int) -> Node:
     """The derivative of a function at a point, or of an expression by a number."""
     is_open = cursor.accept("{")
     sign = cursor.next().text
-    order = _order(cursor) if cursor.accept("^") else 1
+    has_order = cursor.accept("^") is not None
+    order = _order(cursor) if has_order else 1
     is_operator = not is_open or cursor.token.text == "}"
     inside = None if is_operator else _above(cursor)
     for text in ("}", "{", sign) if is_open else ("{", sign):
         cursor.expect(text)
     variable = cursor.ranged(cursor.token.start, Name, decorated_name(cursor))
-    if order == 1:
-        is_matrix = _is_by_column(cursor)
-    else:
-        is_matrix = False
+    is_matrix = not has_order and _is_by_column(cursor)
+    if has_order:
         _expect_order(cursor, order)
     if not is_matrix and cursor.token.text != "}":
         raise cursor.fail("'}', since a derivative is taken by one plain number")
@@ -176,13 +175,11 @@ def _above(cursor: Cursor) -> Node:
 def _of_function(cursor: Cursor, start: int, inside: Node, variable: Name) -> Node | None:
     r"""`\frac{\partial F(u)}{\partial u}`, `\frac{\partial F}{\partial u}(u)`, or without an argument, at u."""
     if isinstance(inside, Name) and cursor.names.is_function(inside.name):
-        at = call_arguments(cursor) if cursor.token.text == "(" else (variable,)
-        if len(at) == 1 and isinstance(at[0], Name) and bare_letter(at[0].name) != bare_letter(variable.name):
-            message = f"the derivative by {variable.name} must not be taken at {at[0].name}"
-            raise FormulaError(message, at[0].start)
-        if len(at) == 1:
-            return cursor.ranged(start, Derivative, inside.name, at[0])
-        raise FormulaError(r"write the derivative as \frac{\partial F(u)}{\partial u}", start)
+        at = one_argument(cursor) if cursor.token.text == "(" else variable
+        if isinstance(at, Name) and bare_letter(at.name) != bare_letter(variable.name):
+            message = f"the derivative by {variable.name} must not be taken at {at.name}"
+            raise FormulaError(message, at.start)
+        return cursor.ranged(start, Derivative, inside.name, at)
     if isinstance(inside, Call) and len(inside.arguments) == 1:
         (argument,) = inside.arguments
         if isinstance(argument, Name) and argument.name == variable.name:

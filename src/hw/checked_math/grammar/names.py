@@ -1,7 +1,7 @@
 r"""Names with what stands on, below and behind them: `\hat{x}'`, `z_j`, `z_{1:k}`, `F^{-1}(x)`, `q(z \mid x)`."""
 
 from hw.checked_math.errors import FormulaError
-from hw.checked_math.grammar.arguments import argument, call_arguments, listed
+from hw.checked_math.grammar.arguments import argument, call_arguments, listed, one_argument
 from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.grammar.parameters import beside_parameters, parameter_label
 from hw.checked_math.models.model import Law
@@ -110,8 +110,7 @@ def _applied(cursor: Cursor, name: str, indices: tuple[Node, ...], start: int) -
     if cursor.token.text == "(" and is_function(name):
         return cursor.ranged(start, Call, name, (*indices, *call_arguments(cursor)))
     if cursor.token.text == "(" and name.endswith("'") and is_function(name[:-1]):
-        (at,) = call_arguments(cursor)
-        return cursor.ranged(start, Derivative, name[:-1], at)
+        return cursor.ranged(start, Derivative, name[:-1], one_argument(cursor))
     return cursor.ranged(start, Indexed, name, indices) if indices else cursor.ranged(start, Name, name)
 
 
@@ -137,9 +136,9 @@ def _subscripted(cursor: Cursor, name: str) -> tuple[str, tuple[Node, ...]] | No
         if cursor.names.is_labeled(candidate):
             return candidate, ()
     if name == "J" and cursor.names.is_function(label) and cursor.token.text == "(":
-        (at,) = call_arguments(cursor)
-        return cursor.ranged(start, Derivative, label, at)
-    if not (cursor.names.is_family(name) or cursor.names.is_function(name) or cursor.names.sort(name)):
+        return cursor.ranged(start, Derivative, label, one_argument(cursor))
+    takes_indices = cursor.names.is_function(name) and not cursor.names.is_of_one(name)
+    if not (cursor.names.is_family(name) or takes_indices or cursor.names.sort(name)):
         raise FormulaError(f"{labeled} is not a name of the model or the page", start)
     cursor.at = before
     return _indexed(cursor, name, start)

@@ -51,6 +51,10 @@ class Names:
         """Whether a bracket after the name holds its arguments."""
         return name in self.vocabulary.functions or name in self.functions
 
+    def is_of_one(self, name: str) -> bool:
+        """Whether the name is a function of the model with one argument, so that it has no index."""
+        return self.vocabulary.functions.get(name, (0, ""))[0] == 1
+
     def is_family(self, name: str) -> bool:
         """Whether the subscript of the name is an index."""
         return name in self.vocabulary.families or name in self.families

@@ -30,6 +30,7 @@ class Bijection:
         families={"x": "x", "u": "u"},
         laws=frozenset({"p", "P"}),
         functions={"F": (1, "x"), "F^{-1}": (1, "u"), "g": (1, "number")},
+        differentiable=frozenset({"F", "F^{-1}"}),
         random={"X": Law("P", "X"), "U": Law("P", "U")},
         assumptions={
             "F(U) << X": "F(U) takes no values, up to probability 0, that X does not take.",

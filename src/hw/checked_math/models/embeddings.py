@@ -49,6 +49,7 @@ class _Instance:
     views: tuple[Vector, ...]
     temperature: float
     tolerance: float | None = 1e-13  # rounding of the coordinates, with room for sums of a few terms
+    integrates = False
 
     def using(self, arithmetic: Arithmetic) -> "_Instance":
         return self
@@ -140,6 +141,7 @@ class _Embeddings:
         },
         families={"z": "vector", "u": "vector"},
         functions={r"\mathrm{sim}": (2, "number")},
+        takes={r"\mathrm{sim}": ("vector", "vector")},
         assumptions={
             "collapsed": "All views are equal.",
             "N >= 2": "There are at least two examples.",

@@ -34,6 +34,7 @@ class FiniteBijection:
 
     __slots__ = ("_known", "arithmetic", "image", "mass_u", "mass_x", "test")
     tolerance = None
+    integrates = False
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ __all__ = ["FiniteTwoDensities", "best_chance", "finite_two_densities", "free_nu
 Ratio = tuple[int, int]
 
 SEARCH_ERROR = 1e-13  # of D^* and of 1 - D^*, relative; the worst seen is 2e-15, unless one of them is tiny
-ROUNDING = 1e-15  # of the larger one of these two: what the smaller one, which is left of 1, is uncertain by
+ROUNDING = 1e-15  # of D^*, absolute: what 1 - D^* is uncertain by where it is tiny
 RANDOM_INSTANCES = 240
 LAWS = (  # whole masses of f_0 and of f_1, each over its total
     ((1,), (1,)),
@@ -49,8 +49,9 @@ DISCRIMINATORS = ((HALF,) * 4, ((1, 3), (2, 3)) * 2, (ZERO, ONE) * 2, (ONE, ZERO
 CERTAIN = ((1, MILLION), (MILLION - 1, MILLION))  # nearly
 INSIDE = tuple((n, d) for d in range(2, 8) for n in range(1, d) if math.gcd(n, d) == 1)
 VALUES = tuple((n, d) for d in range(1, 4) for n in range(-4, 5) if math.gcd(n, d) == 1)
-LARGE = 1000  # a value of g and h, unless exponentials are taken, which would round to 0
-CHANCES = (*INSIDE, (1, 1000), (999, 1000))
+LARGE = 1000  # a value of g and h
+LARGE_OF_LOGARITHMS = 30  # the same where exponentials are taken, which would round to 0, or values are searched for
+CHANCES = (*INSIDE, (1, 1000), (999, 1000), *CERTAIN)
 NUMBERS = (*VALUES, (-30, 1), (30, 1), (59, 2), (1, 1000), (999, 1000))
 
 
@@ -70,29 +71,36 @@ class FiniteTwoDensities:
         values: Values of the functions by name, as numerators and denominators.
         uses: Names of the formula; where `D^*` is among them, the search for it limits the accuracy.
         arithmetic: What the instance gives its numbers out in.
+        shift: A point, and what the best discriminator is moved by there.
     """
 
     masses: Mapping[str, tuple[int, ...]]
     values: Mapping[str, tuple[Ratio, ...]]
     uses: frozenset[str] = frozenset()
     arithmetic: Arithmetic = EXACT
+    shift: tuple[int, float] = (0, 0.0)
+    integrates = False
     _tables: dict[str, _Table] = field(default_factory=dict, init=False)
 
     @property
     def tolerance(self) -> float | None:
-        """Relative error of the search; None where nothing is searched for."""
-        return max(SEARCH_ERROR, ROUNDING / self._least_share) if "D^*" in self.uses else None
+        """Relative error of the search where no chance is tiny; None where nothing is searched for."""
+        return SEARCH_ERROR if "D^*" in self.uses else None
 
-    @cached_property
-    def _least_share(self) -> float:
-        """Smallest chance of a label at a point where both laws have mass."""
-        zero, one = self.masses["0"], self.masses["1"]
-        weights = [(a * sum(one), b * sum(zero)) for a, b in zip(zero, one, strict=True) if a and b]
-        return min((min(pair) / sum(pair) for pair in weights), default=1.0)
+    def moved(self) -> Iterator["FiniteTwoDensities"]:
+        """The best discriminator moved by the error of the search, at one point after the other.
+
+        It moves towards 1/2, so that it stays inside; where a law has no mass it is 0 or 1 without an error.
+        """
+        for x, best in self._search().items():
+            if best not in (0, 1):
+                is_small = best < 0.5  # floats near 0 are as exact as any, but not those near 1
+                error = SEARCH_ERROR * best if is_small else -max(SEARCH_ERROR * (1 - best), ROUNDING)
+                yield replace(self, shift=(x, error))
 
     def using(self, arithmetic: Arithmetic) -> "FiniteTwoDensities":
         """The same laws and values, with numbers of another kind."""
-        return FiniteTwoDensities(self.masses, self.values, self.uses, arithmetic)
+        return FiniteTwoDensities(self.masses, self.values, self.uses, arithmetic, self.shift)
 
     def space(self, sort: str) -> Sequence[tuple[int, int]]:
         """All points, with weight 1.
@@ -195,6 +203,9 @@ class FiniteTwoDensities:
     def _search(self) -> _Table:
         zero, one = self.masses["0"], self.masses["1"]
         best = [_best(b / sum(one), a / sum(zero)) for a, b in zip(zero, one, strict=True)]
+        place, by = self.shift
+        if place:
+            best[place - 1] += by
         is_decimal = isinstance(self.arithmetic.ratio(1, 2), Decimal)
         return _Table(enumerate(map(Decimal, best) if is_decimal else best, 1))
 
@@ -289,7 +300,7 @@ def finite_two_densities(rng: Random, uses: frozenset[str]) -> Iterator[FiniteTw
         yield FiniteTwoDensities({"0": zero, "1": one}, {"D": (HALF,) * points, **values, "h": (ZERO,) * points}, uses)
         for discriminator in DISCRIMINATORS:
             yield FiniteTwoDensities({"0": zero, "1": one}, {"D": discriminator[:points], **values}, uses)
-    large = 30 if "transcendental" in uses else LARGE
+    large = LARGE if uses.isdisjoint({"transcendental", "V", "D^*"}) else LARGE_OF_LOGARITHMS
     for zero, one in EXTREME_LAWS:
         for chances, values in (((HALF, HALF), ((large, 1), (1, 1))), (CERTAIN, ((1, 1), (-large, 1)))):
             parts = {"D": chances, "g": values, "h": values[::-1]}

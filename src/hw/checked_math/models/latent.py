@@ -46,6 +46,7 @@ class LatentInstance:
     positive: bool = False  # whether positivity is assumed
     arithmetic: Arithmetic = FLOAT
     tolerance: float | None = None
+    integrates = False
 
     def using(self, arithmetic: Arithmetic) -> "LatentInstance":
         """The same weights, divided in another arithmetic."""

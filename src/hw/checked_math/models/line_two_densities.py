@@ -49,6 +49,7 @@ class LineTwoDensities:
     simpler: Callable[[], Iterator["LineTwoDensities"]]
     arithmetic: Arithmetic = FLOAT
     tolerance = 1e-8
+    integrates = True
 
     def using(self, arithmetic: Arithmetic) -> "LineTwoDensities":
         """The same instance: its numbers are floats in every arithmetic, and V takes logarithms of the arithmetic's."""

@@ -112,6 +112,7 @@ class LinearGaussianInstance:
     spread: float = SPREAD
     _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     tolerance = 1e-8
+    integrates = True
 
     def using(self, arithmetic: Arithmetic) -> "LinearGaussianInstance":
         """The same instance: its numbers are floats in every arithmetic."""

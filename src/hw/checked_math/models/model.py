@@ -7,11 +7,11 @@ from a distribution function, D* by maximizing V, a receptive field by walking t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hw.checked_math.arithmetic import Arithmetic
 
-__all__ = ["Instance", "Law", "Model", "Vocabulary"]
+__all__ = ["Instance", "Law", "Model", "Searching", "Vocabulary"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ class Vocabulary:
         spellings: Those of the letters that stand for the same laws.
         functions: Names applied to a bracket, with the number of their arguments and the sort of their value. A name
             may carry a prime or a star: `h'`, `D^*`. The inverse of `F` is written `F^{-1}` and listed under that name.
+        takes: Sorts of the arguments of functions whose values elsewhere mean nothing; `"function of x"` for a function
+            of a point.
+        differentiable: Functions with a derivative at a point.
         sets: Names of finite sets, subscript included, with the sort of their members: `{"M_1": "offset"}`.
         random: Random variables that an expectation may name, with the law of each: `{"X": Law("P", "X")}`.
         implementations: How to call a function of the library that implements a definition: its dotted name, and a
@@ -63,6 +66,8 @@ class Vocabulary:
     laws: frozenset[str] = frozenset()
     spellings: frozenset[str] = frozenset()
     functions: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    takes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    differentiable: frozenset[str] = frozenset()
     sets: Mapping[str, str] = field(default_factory=dict)
     random: Mapping[str, Law] = field(default_factory=dict)
     assumptions: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +86,8 @@ class Instance(Protocol):
 
     tolerance: float | None
     """Relative error of the numbers given out; None where they are exact, so that only rounding counts."""
+    integrates: bool
+    """Whether sums over its spaces are integrals by quadrature; that cannot tell infinite values from large ones."""
 
     def using(self, arithmetic: Arithmetic) -> "Instance":
         """The same instance, in another arithmetic; itself where the arithmetic cannot be changed."""
@@ -111,6 +118,14 @@ class Instance(Protocol):
 
     def words(self, used: frozenset[str]) -> list[tuple[str, str]]:
         """What the reader is shown of this instance: pairs of LaTeX and text, only of the names used."""
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """An instance some of whose values come from a search, which finds them up to an error."""
+
+    def moved(self) -> Iterator[Instance]:
+        """The same instance with one of these values moved by its error, for each of them in turn."""
 
 
 class Model(Protocol):

@@ -72,6 +72,7 @@ class _Instance:
     image: _Values
     output: Offset
     tolerance: float | None = None
+    integrates = False
 
     def using(self, arithmetic: Arithmetic) -> "_Instance":
         return self  # whole numbers are exact in every arithmetic

@@ -44,6 +44,7 @@ class SmoothBijection:
     rows: Mapping[str, tuple[str, str]]
     simpler: Callable[[], Iterator["SmoothBijection"]]
     tolerance = 1e-8
+    integrates = True
 
     def using(self, arithmetic: Arithmetic) -> "SmoothBijection":
         """The same instance: its numbers are floats in every arithmetic."""
