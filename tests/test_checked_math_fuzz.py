@@ -372,7 +372,7 @@ def test_mutation_is_reported(command, folder):
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(folder):
-    many = "".join(f'```math id="claim{n}" model="latent"\n1 = 1\n```\n' for n in range(200))
+    many = "".join(f'```math id="claim{n}{"-" * 200}" model="latent"\n1 = 1\n```\n' for n in range(80))
     (folder / "many.md").write_text(many)
     with subprocess.Popen(
         [sys.executable, "-m", "hw.checked_math", "many.md"],
@@ -383,6 +383,6 @@ def test_a_reader_that_leaves_early_gets_no_traceback(folder):
     ) as process:
         first = process.stdout.readline()
         process.stdout.close()
-        assert "claim0: checked" in first
+        assert "claim0-" in first
         assert process.stderr.read() == ""
     assert process.returncode == 141
