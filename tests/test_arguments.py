@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hw import arguments
 from hw.arguments import (
+    check_alike,
     check_axis,
     check_callable,
     check_count,
@@ -18,6 +19,7 @@ from hw.arguments import (
     check_finite,
     check_floating,
     check_generator,
+    check_law,
     check_positive,
 )
 
@@ -171,3 +173,27 @@ def test_counts_are_a_sequence_of_counts(values):
 def test_what_is_no_sequence_of_counts_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         check_counts("hidden_features", values)
+
+
+def test_tensors_alike_have_one_shape_and_one_type():
+    check_alike(p=torch.zeros(2, 3), q=torch.ones(2, 3), d=torch.ones(2, 3))
+    check_alike(p=torch.zeros(2))
+    with pytest.raises(ValueError, match=r"^d must have the shape of p, \(2, 3\), got \(3,\)$"):
+        check_alike(p=torch.zeros(2, 3), q=torch.ones(2, 3), d=torch.ones(3))
+    with pytest.raises(ValueError, match=r"^q must have the type of p, torch.float32, got torch.float64$"):
+        check_alike(p=torch.zeros(2), q=torch.zeros(2).double())
+
+
+def test_a_law_has_masses_that_sum_to_one():
+    check_law("p", torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+    check_law("p", torch.full((10,), 0.1, dtype=torch.bfloat16))  # which is 1.001 in all
+    with pytest.raises(ValueError, match=r"^p must sum to one along its last axis, got a sum of 1\.125$"):
+        check_law("p", torch.tensor([0.5, 0.625]))
+    with pytest.raises(ValueError, match=r"^p must be nonnegative, got -0\.5$"):
+        check_law("p", torch.tensor([1.5, -0.5]))
+    with pytest.raises(ValueError, match=r"^p must be nonnegative, got nan$"):
+        check_law("p", torch.tensor([1.0, torch.nan]))
+    with pytest.raises(ValueError, match=r"^p must sum to one along its last axis, got a sum of 0\.0$"):
+        check_law("p", torch.zeros(3, 0))
+    with pytest.raises(ValueError, match=r"^p must have a last axis, along which the law lies, got shape \(\)$"):
+        check_law("p", torch.tensor(1.0))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "check_alike",
     "check_axis",
     "check_callable",
     "check_count",
@@ -15,8 +16,31 @@ __all__ = [
     "check_finite",
     "check_floating",
     "check_generator",
+    "check_law",
     "check_positive",
 ]
+
+
+def check_alike(**tensors: Tensor) -> None:
+    """Refuse tensors that differ from the first in shape or type; nothing is broadcast.
+
+    Examples:
+        >>> import torch
+        >>> from hw.arguments import check_alike
+        >>> try:
+        ...     check_alike(p=torch.zeros(3), q=torch.zeros(2))
+        ... except ValueError as error:
+        ...     print(error)
+        q must have the shape of p, (3,), got (2,)
+    """
+    (first_name, first), *others = tensors.items()
+    for name, tensor in others:
+        if tensor.shape != first.shape:
+            raise ValueError(
+                f"{name} must have the shape of {first_name}, {tuple(first.shape)}, got {tuple(tensor.shape)}"
+            )
+        if tensor.dtype != first.dtype:
+            raise ValueError(f"{name} must have the type of {first_name}, {first.dtype}, got {tensor.dtype}")
 
 
 def check_axis(name: str, values: Tensor, dim: int) -> None:
@@ -157,6 +181,30 @@ def check_generator(generator: torch.Generator) -> None:
     """
     if not isinstance(generator, torch.Generator):
         raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+
+
+def check_law(name: str, law: Tensor) -> None:
+    """Refuse what is no law along the last axis: masses up to 1e-5, or eight machine epsilons, around a sum of one.
+
+    Examples:
+        >>> import torch
+        >>> from hw.arguments import check_law
+        >>> try:
+        ...     check_law("p", torch.tensor([0.5, 0.25]))
+        ... except ValueError as error:
+        ...     print(error)
+        p must sum to one along its last axis, got a sum of 0.75
+    """
+    if law.dim() == 0:
+        raise ValueError(f"{name} must have a last axis, along which the law lies, got shape ()")
+    tolerance = max(1e-5, 8 * torch.finfo(law.dtype).eps)
+    law = law.detach().float() if law.dtype.itemsize < 4 else law.detach()  # a sum in half precision is another one
+    if not (law >= 0).all():
+        raise ValueError(f"{name} must be nonnegative, got {law.min().item()}")
+    sums = law.sum(-1).flatten()
+    off = (sums - 1).abs()
+    if (off > tolerance).any():
+        raise ValueError(f"{name} must sum to one along its last axis, got a sum of {sums[off.argmax()].item()}")
 
 
 def check_positive(name: str, value: float) -> None:

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hw.arguments import check_alike, check_law
+
 __all__ = ["js_categorical", "js_normal", "kl_categorical", "kl_diag_normal", "kl_normal"]
 
 
@@ -223,12 +225,7 @@ def _laws(**laws: Tensor) -> list[Tensor]:
     for (name, law), row in zip(laws.items(), rows, strict=True):
         if row.isnan().any():
             raise ValueError(f"{name} must be free of NaN, got {int(row.isnan().sum())} of them")
-        if (row < 0).any():
-            raise ValueError(f"{name} must be nonnegative, got {row.min().item()}")
-        sums = row.detach().sum(-1).flatten()
-        off = (sums - 1).abs()
-        if (off > max(1e-5, 8 * torch.finfo(law.dtype).eps)).any():
-            raise ValueError(f"{name} must sum to one along its last axis, got a sum of {sums[off.argmax()].item()}")
+        check_law(name, law)
     return rows
 
 
@@ -238,14 +235,7 @@ def _alike(**tensors: Tensor) -> list[Tensor]:
             raise ValueError(f"{name} must be a tensor of floating-point numbers, got {tensor!r}")
         if tensor.dim() == 0:
             raise ValueError(f"{name} must have a last axis, along which a law lies, got shape ()")
-    (first_name, first), *others = tensors.items()
-    for name, tensor in others:
-        if tensor.shape != first.shape:
-            raise ValueError(
-                f"{name} must have the shape of {first_name}, {tuple(first.shape)}, got {tuple(tensor.shape)}"
-            )
-        if tensor.dtype != first.dtype:
-            raise ValueError(f"{name} must have the type of {first_name}, {first.dtype}, got {tensor.dtype}")
+    check_alike(**tensors)
     return [tensor.float() if tensor.dtype.itemsize < 4 else tensor for tensor in tensors.values()]
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hw.arguments import check_floating
+from hw.arguments import check_alike, check_floating, check_law
 from hw.gan.logits import checked_logits, in_single
 
 __all__ = ["check_prior", "discriminator_loss", "generator_loss", "optimal_logit", "prior_logit", "value"]
@@ -120,8 +120,8 @@ def value(p_1: Tensor, p_0: Tensor, d: Tensor) -> Tensor:
         Goodfellow et al. (2014), *Generative Adversarial Nets*, equation 1, <https://arxiv.org/abs/1406.2661>.
     """
     one, zero, chance = _alike(p_1=p_1, p_0=p_0, d=d)
-    for name, law in (("p_1", one), ("p_0", zero)):
-        _check_law(name, law, max(1e-5, 8 * torch.finfo(d.dtype).eps))
+    check_law("p_1", p_1)
+    check_law("p_0", p_0)
     inside = (chance >= 0) & (chance <= 1)
     if not inside.all():
         raise ValueError(f"d must lie in [0, 1], got {chance[~inside][0].item()}")
@@ -176,24 +176,7 @@ def prior_logit(prior_1: float) -> float:
 
 
 def _alike(**tensors: Tensor) -> list[Tensor]:
-    (first_name, first), *_ = tensors.items()
     for name, tensor in tensors.items():
         check_floating(f"{name} must be", tensor)
-        if tensor.shape != first.shape:
-            raise ValueError(
-                f"{name} must have the shape of {first_name}, {tuple(first.shape)}, got {tuple(tensor.shape)}"
-            )
-        if tensor.dtype != first.dtype:
-            raise ValueError(f"{name} must have the type of {first_name}, {first.dtype}, got {tensor.dtype}")
+    check_alike(**tensors)
     return [in_single(tensor) for tensor in tensors.values()]
-
-
-def _check_law(name: str, law: Tensor, tolerance: float) -> None:
-    if law.dim() == 0:
-        raise ValueError(f"{name} must have a last axis, along which the law lies, got shape ()")
-    if not (law >= 0).all():
-        raise ValueError(f"{name} must be nonnegative, got {law[~(law >= 0)][0].item()}")
-    sums = law.detach().sum(-1).flatten()
-    off = (sums - 1).abs()
-    if (off > tolerance).any():
-        raise ValueError(f"{name} must sum to one along its last axis, got a sum of {sums[off.argmax()].item()}")
