@@ -372,7 +372,8 @@ def test_mutation_is_reported(command, folder):
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(folder):
-    many = "".join(f'```math id="claim{n}{"-" * 200}" model="latent"\n1 = 1\n```\n' for n in range(80))
+    # several times what a pipe holds, so that the command cannot be through before its reader is gone
+    many = "".join(f'```math id="claim{n}{"-" * 4000}" model="latent"\n1 = 1\n```\n' for n in range(80))
     (folder / "many.md").write_text(many)
     with subprocess.Popen(
         [sys.executable, "-m", "hw.checked_math", "many.md"],
