@@ -61,3 +61,39 @@ def gated_layer_by_loops(kind, vertical, horizontal, parameters):
             out = bias["horizontal_out"][0] + kernel["horizontal_out"][0][0][0][0] * gated
             new_horizontal[row][column] = out + (horizontal[row][column] if kind == "B" else 0)
     return new_vertical, new_horizontal
+
+
+def contrast_by_loops(z_a, z_b, temperature, crossed):
+    """NT-Xent, or InfoNCE between two towers where `crossed`: the loss, and its gradient in each vector of both lists.
+
+    An anchor's loss is log(1 + sum of exp((s_k - s_positive) / temperature)) over its negatives k, so a small one keeps
+    its digits.
+    """
+    units, norms = [], []
+    for vector in (*z_a, *z_b):
+        norms.append(math.sqrt(math.fsum(x * x for x in vector)))
+        units.append([x / norms[-1] for x in vector])
+    count, half = len(units), len(z_a)
+    cosines = [[math.fsum(x * y for x, y in zip(u, v, strict=True)) for v in units] for u in units]
+    losses, of_cosines = [], [[0.0] * count for _ in range(count)]
+    for anchor in range(count):
+        positive = (anchor + half) % count
+        negatives = [k for k in range(count) if k not in (anchor, positive)]
+        if crossed:
+            negatives = [k for k in negatives if (k < half) != (anchor < half)]
+        surplus = [(cosines[anchor][k] - cosines[anchor][positive]) / temperature for k in negatives]
+        largest = max([0.0, *surplus])
+        exponentials = [math.exp(x - largest) for x in surplus]
+        total = math.fsum(exponentials)
+        losses.append(math.log1p(total) if largest == 0 else largest + math.log(math.exp(-largest) + total))
+        for k, e in zip(negatives, exponentials, strict=True):
+            slope = e / (math.exp(-largest) + total) / temperature / count
+            of_cosines[anchor][k] += slope
+            of_cosines[anchor][positive] -= slope
+    gradient = []
+    for i, u in enumerate(units):
+        weights = [of_cosines[i][k] + of_cosines[k][i] for k in range(count)]
+        of_u = [math.fsum(w * v[c] for w, v in zip(weights, units, strict=True)) for c in range(len(u))]
+        along = math.fsum(x * y for x, y in zip(of_u, u, strict=True))
+        gradient.append([(x - along * y) / norms[i] for x, y in zip(of_u, u, strict=True)])
+    return math.fsum(losses) / count, gradient

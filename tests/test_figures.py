@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw.figures.grids import describe, emblem, names_table, pixel_grid, pixel_names, side_by_side
+from hw.figures.tables import table
 from hw.masks import mask
 from hw.receptive_field import blind_spot, receptive_field
 
@@ -136,3 +137,17 @@ def test_grids_of_different_shapes_are_refused(name):
 
 def test_the_favicon_is_what_the_library_draws():
     assert (ROOT / "docs/assets/favicon.svg").read_text() == emblem(mask("A", 5), (2, 2))
+
+
+def test_a_table_has_a_heading_for_each_column_and_row_and_escapes_cells():
+    drawn = table(["loss", "nats"], [["a < b", 1.5], ["c", "–"]])
+    assert [drawn.count(tag) for tag in ("<th>", '<th scope="row">', "<td>")] == [2, 2, 2]
+    assert "a &lt; b" in drawn
+    assert "a < b" not in drawn
+
+
+def test_a_table_refuses_rows_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"each row must have 2 cells, one for each column, got 1 in \['a'\]"):
+        table(["loss", "nats"], [["a"]])
+    with pytest.raises(ValueError, match="columns must name one column at least, got none"):
+        table([], [])

@@ -24,6 +24,7 @@ IMPORTS = {  # which parts of the package a part may import; each part only from
     "divergences": {"arguments"},
     "bounds": {"arguments", "bounds", "divergences"},
     "gan": {"arguments", "gan"},
+    "contrastive": {"arguments", "contrastive"},
     "experiments": {"arguments", "flows", "gan", "experiments"},
     "figures": {"figures"},
     "checked_math": {"checked_math"},
@@ -89,6 +90,7 @@ def test_no_core_call_imports_a_compiler():
     program = """
 import sys, torch
 from hw.bounds import *
+from hw.contrastive import *
 from hw.divergences import *
 from hw.flows import *
 from hw.gan import *
@@ -125,6 +127,12 @@ log_density_ratio(optimal_logit(p.log(), p.flip(0).log(), 0.1), 0.1).sum().backw
 jsd_from_logits(logits, logits + 1).value.backward()
 x = torch.randn(2, 20, 1, generator=rng)
 fit_density_ratio(x[0], x[1].numpy(), penalty=0.1, generator=rng).jsd()
+views = torch.randn(2, 6, 3, generator=rng, requires_grad=True)
+for loss in (nt_xent, info_nce):
+    (of_views,) = torch.autograd.grad(loss(*views, 0.1), views, create_graph=True)
+    of_views.square().sum().backward()
+(alignment(*views) + uniformity(views[0])).backward()
+nt_xent_gradient(*views.detach(), 0.1)
 print({"torch._dynamo", "sympy"} & set(sys.modules))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

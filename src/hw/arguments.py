@@ -1,5 +1,6 @@
 """Refusals of arguments that several modules share; each raises a ValueError that names the argument."""
 
+import sys
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 
@@ -22,7 +23,7 @@ __all__ = [
 
 
 def check_alike(**tensors: Tensor) -> None:
-    """Refuse tensors that differ from the first in shape or type; nothing is broadcast.
+    """Refuse tensors that differ from the first in shape, type or device; nothing is broadcast or moved.
 
     Examples:
         >>> import torch
@@ -41,6 +42,8 @@ def check_alike(**tensors: Tensor) -> None:
             )
         if tensor.dtype != first.dtype:
             raise ValueError(f"{name} must have the type of {first_name}, {first.dtype}, got {tensor.dtype}")
+        if tensor.device != first.device:
+            raise ValueError(f"{name} must be on the device of {first_name}, {first.device}, got {tensor.device}")
 
 
 def check_axis(name: str, values: Tensor, dim: int) -> None:
@@ -161,7 +164,7 @@ def check_floating(subject: str, values: object) -> None:
     if not isinstance(values, Tensor):
         raise ValueError(f"{subject} a floating-point tensor, got {type(values).__name__}")
     usual = values.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-    if not usual or values.layout != torch.strided:
+    if not usual or values.layout != torch.strided or values.is_nested:
         raise ValueError(
             f"{subject} a floating-point tensor, strided and of 16, 32 or 64 bits, "
             f"got dtype {values.dtype}, layout {values.layout}"
@@ -218,5 +221,5 @@ def check_positive(name: str, value: float) -> None:
         ...     print(error)
         learning_rate must be a positive number, got -0.1
     """
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < float("inf"):
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value <= sys.float_info.max:
         raise ValueError(f"{name} must be a positive number, got {value!r}")
