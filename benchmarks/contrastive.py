@@ -5,12 +5,12 @@
 
 Writes contrastive.json beside this file and prints it as tables, then whether each target is met; ``--only`` measures
 one part anew and keeps the others. Unless a row says otherwise: value and gradient of random views in 128 dimensions,
-float32, temperature 0.1, one thread, processor time, in rounds that go through the losses there and back; ratios are
-medians of the rounds' ratios. Every measure is taken in a process of its own with at most 14 GiB of addresses, where
+float32, temperature 0.1, one thread, processor time, in rounds of alternating order; ratios are medians of the rounds'
+ratios. Every measure but those across processes is taken in a new process with at most 14 GiB of addresses, where
 warnings are errors, so that no loss falls back to another way unseen. The tuned allocator keeps the memory it has
-freed, which the default one gives back and faults in again at each step. Peers take part where they are installed:
-pip install --no-deps lightly==1.6.0 pytorch-metric-learning==2.9.0 info-nce-pytorch==0.1.4 open_clip_torch==3.3.0 tqdm
-scipy
+freed, which the default one gives back and faults in again at each step, and has huge pages. Peers take part where they
+are installed: pip install --no-deps lightly==1.6.0 pytorch-metric-learning==2.9.0 info-nce-pytorch==0.1.4
+open_clip_torch==3.3.0 tqdm scipy
 """
 
 import argparse
@@ -42,7 +42,14 @@ D, TEMPERATURE = 128, 0.1
 KINDS = ("random", "aligned")
 CUBIC = {"pml_ntxent", "spijkervet"}  # seconds a step at N = 256 already
 FIRST = ("lightly", "open_clip")  # what all are compared with
-BASES = (*FIRST, "naive", "torch_chunked", "torch_chunked_two")  # what ours are compared with
+BASES = (
+    *FIRST,
+    "naive",
+    "solo_learn",
+    "pml_supcon",
+    "torch_chunked",
+    "torch_chunked_two",
+)  # what ours are compared with
 ALLOCATORS = {
     "default": {},
     "tuned": {
@@ -242,14 +249,16 @@ def installed(*names: str) -> list[str]:
 def machine() -> Entry:
     """Describe what the record was measured on."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    describe = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(describe, capture_output=True, text=True, cwd=RECORD.parent)
     packages = ["torch", *(package for module, package in PACKAGES.items() if find_spec(module))]
     return {
+        "commit": commit.stdout.strip() or "none",
         "processor": cpu[1] if cpu else platform.machine(),
         "device": "cpu",
         "cores": os.cpu_count(),
         "memory_gib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         "python": platform.python_version(),
-        "threads": 1,
         "tuned_allocator": " ".join(f"{key}={value}" for key, value in ALLOCATORS["tuned"].items()),
         "versions": {package: version(package) for package in packages},
     }
@@ -260,11 +269,12 @@ def times() -> Entry:
     fast, tight = [name for name in NT_XENT if name not in CUBIC], installed("ours", "lightly", "naive")
     slow = installed("lightly", *CUBIC)
     found = {}
+    large = [name for name in fast if name != "pml_supcon"]
     for allocator in ALLOCATORS:
         timed = partial(child, clock, allocator=allocator)
         found[allocator] = {
-            **{f"N={n}": timed(names=fast, n=n, rounds=rounds) for n, rounds in ((256, 40), (1024, 12), (4096, 4))},
-            "N=8192": timed(names=[name for name in fast if name != "pml_supcon"], n=8192, rounds=2),
+            **{f"N={n}": timed(names=fast, n=n, rounds=rounds) for n, rounds in ((256, 40), (1024, 12))},
+            **{f"N={n}": timed(names=large, n=n, rounds=rounds) for n, rounds in ((4096, 6), (8192, 3))},
             "N=256, tight loop": timed(names=tight, n=256, rounds=20, steps=20),
             "N=256, slowest": timed(names=slow, n=256, rounds=1),
         }
@@ -325,7 +335,7 @@ def exactnesses() -> Entry:
     """Errors against float64: float32 over temperatures, and half precision."""
     temperatures = [0.5, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 1e-9]
     measured = partial(child, exactness, allocator="tuned", threads=os.cpu_count())  # quicker
-    found = {kind: measured(n=4096, kind=kind, dtype="float32", temperatures=temperatures) for kind in KINDS}
+    found = {kind: measured(n=2048, kind=kind, dtype="float32", temperatures=temperatures) for kind in KINDS}
     for kind in KINDS:
         for dtype in ("bfloat16", "float16"):
             found[f"{kind}, {dtype}, N=1024"] = measured(n=1024, kind=kind, dtype=dtype, temperatures=[0.1, 0.02])

@@ -367,9 +367,8 @@ def child(job, rank, folder, seconds):
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     try:
         store = dist.FileStore(str(Path(folder, "store")), PROCESSES)
-        dist.init_process_group(
-            "gloo", store=store, rank=rank, world_size=PROCESSES, timeout=timedelta(seconds=seconds)
-        )
+        later = timedelta(seconds=seconds + 60)  # than the end that is waited for
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=PROCESSES, timeout=later)
         job(rank)
         dist.barrier()  # nobody leaves while another still sends
     except Exception:

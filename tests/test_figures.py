@@ -141,7 +141,7 @@ def test_the_favicon_is_what_the_library_draws():
 
 def test_a_table_has_a_heading_for_each_column_and_row_and_escapes_cells():
     drawn = table(["loss", "nats"], [["a < b", 1.5], ["c", "–"]])
-    assert [drawn.count(tag) for tag in ("<th>", '<th scope="row">', "<td>")] == [2, 2, 2]
+    assert [drawn.count(tag) for tag in ('<th scope="col">', '<th scope="row">', "<td>")] == [2, 2, 2]
     assert "a &lt; b" in drawn
     assert "a < b" not in drawn
 

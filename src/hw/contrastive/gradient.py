@@ -42,7 +42,7 @@ def nt_xent_gradient(z_a: Tensor, z_b: Tensor, temperature: float) -> tuple[Tens
         Representations*, table 2, <https://arxiv.org/abs/2002.05709>.
     """
     check_views(z_a=z_a, z_b=z_b)
-    tau = checked_temperature(temperature, z_a.dtype)
+    tau = checked_temperature(temperature, z_a)
     z = torch.cat((z_a, z_b)).double()
     if (z == 0).all(1).any():
         raise ValueError(

@@ -11,7 +11,7 @@ from hw.contrastive.log_sums import contrast
 from hw.contrastive.pairs import Pairs
 from hw.contrastive.processes import check_agreement, check_group, tell_refusal
 
-__all__ = ["check_views", "info_nce", "nt_xent", "points_of"]
+__all__ = ["check_views", "checked_temperature", "info_nce", "nt_xent", "points_of"]
 
 COARSE = 1e-4  # nats; where a rounding of float32 would move a logit by more, float64 takes over
 
@@ -27,19 +27,19 @@ def nt_xent(z_a: Tensor, z_b: Tensor, temperature: float | Tensor, *, group: Pro
     Args:
         z_a: First views as the network gives them, not normalized, shape `(n, d)`.
         z_b: Second views of the same samples in the same order, same shape and type.
-        temperature: $\tau$, a positive number, or a tensor of shape `()` for a gradient in it. Programs differ in their
-            default, so there is none.
+        temperature: $\tau$, a positive number, or a tensor of shape `()` for a gradient in it; to learn it, learn its
+            logarithm, so that it stays positive. Programs differ in their default, so there is none.
         group: Processes of `torch.distributed` whose batches, all of one size, make one, e.g.
             `torch.distributed.group.WORLD`, which is None before `init_process_group`; None for this process alone.
             Every process calls with its own views and exactly the same temperature, and gets the loss of the whole
             batch. The mean of the processes' gradients, of parameters and of the temperature, is the gradient of that
-            loss, and `DistributedDataParallel` takes this mean.
+            loss, and `DistributedDataParallel` takes this mean. Where a last batch may be smaller, drop it.
 
     Returns:
         A tensor of shape `()`; float32 for half precision, which is computed in float32, else of the type of the views.
         It is never negative, and 0 for a single sample. A zero vector has the cosine 0 to all others and no gradient.
-        A NaN or infinite entry makes the loss and all gradients NaN. A temperature below $10^{-12}$ is computed, but
-        then a rounding of a cosine is more than a nat, in float64 too.
+        A NaN or infinite entry makes the loss and all gradients NaN. Where a rounding of float32 would move a logit by
+        more than 1e-4 nats, at temperatures below .0012, float64 takes over; below 2e-12 its roundings move it as much.
 
     Raises:
         ValueError: If the views are no matrices of numbers of one shape and type with a row and a column at least,
@@ -111,16 +111,15 @@ def _loss(z_a: Tensor, z_b: Tensor, temperature: float | Tensor, group: ProcessG
     check_group(group)
     try:
         check_views(z_a=z_a, z_b=z_b)
-        tau = checked_temperature(temperature, z_a.dtype)
+        tau = checked_temperature(temperature, z_a)
     except ValueError:
-        tell_refusal(z_a, group)
+        tell_refusal(group)
         raise
     check_agreement(z_a, tau, group)
-    if isinstance(temperature, Tensor):
-        points = points_of(torch.cat((z_a, z_b)), 1 / tau, 1.0)
+    learned = isinstance(temperature, Tensor)
+    points = points_of(torch.cat((z_a, z_b)), 1 / tau, 1.0 if learned else tau**-0.5)
+    if learned:
         points = points * temperature.to(points.dtype).rsqrt()
-    else:
-        points = points_of(torch.cat((z_a, z_b)), 1 / tau, tau**-0.5)
     processes = 1 if group is None else group.size()
     pairs = Pairs(processes * len(points), 1 / tau, crossed=crossed, group=group)
     negatives, positives = contrast(points, pairs)
@@ -132,7 +131,7 @@ def _loss(z_a: Tensor, z_b: Tensor, temperature: float | Tensor, group: ProcessG
 
 
 def points_of(z: Tensor, largest: float, length: float) -> Tensor:
-    """Vectors as points of one length in the precision that logits up to the largest need.
+    """Vectors as points of one length, in the precision that logits up to the largest need.
 
     Examples:
         >>> import torch
@@ -163,18 +162,31 @@ def check_views(**views: Tensor) -> None:
     check_alike(**views)
 
 
-def checked_temperature(temperature: float | Tensor, dtype: torch.dtype) -> float:
+def checked_temperature(temperature: float | Tensor, z: Tensor) -> float:
+    """The temperature as a number; what is no positive number, or too small for logits of the views' type, is refused.
+
+    Examples:
+        >>> import torch
+        >>> from hw.contrastive.losses import checked_temperature
+        >>> try:
+        ...     checked_temperature(0, torch.ones(1, 1))
+        ... except ValueError as error:
+        ...     print(error)
+        temperature must be a positive number, got 0
+    """
     if isinstance(temperature, Tensor):
         check_floating("temperature must be a number or", temperature)
         if temperature.dim():
             raise ValueError(f"temperature must be a number or have shape (), got shape {tuple(temperature.shape)}")
+        if temperature.device not in (z.device, torch.device("cpu")):
+            raise ValueError(f"temperature must be on the device of z_a, {z.device}, got {temperature.device}")
         tau = temperature.detach().item()
     else:
         tau = temperature
     check_positive("temperature", tau)
-    least = 8 / torch.finfo(torch.promote_types(dtype, torch.float32)).max
+    least = 8 / torch.finfo(torch.promote_types(z.dtype, torch.float32)).max
     if tau < least:
         raise ValueError(
-            f"temperature must be at least {least:.1e} so that logits of type {dtype} are finite, got {tau}"
+            f"temperature must be at least {least:.1e} so that logits of type {z.dtype} are finite, got {tau}"
         )
     return float(tau)

@@ -39,11 +39,13 @@ def check_agreement(z: Tensor, temperature: float, group: ProcessGroup | None) -
         z: This process's views, shape `(n, d)`.
         temperature: This process's temperature.
         group: The processes, or None for this one alone.
+
+    Raises:
+        ValueError: If they do not fit together, or a process has told a refusal.
     """
     if group is None:
         return
-    mine = torch.tensor([*z.shape, TYPES.index(z.dtype), temperature], dtype=torch.float64, device=z.device)
-    everyone = _everyone(mine, group)
+    everyone = _everyone(_message([*z.shape, TYPES.index(z.dtype), temperature], group), group)
     if everyone.isnan().any():
         refused = ", ".join(map(str, everyone.isnan().any(1).nonzero()[:, 0].tolist()))
         raise ValueError(f"every process must have views and a temperature, got a refusal in process {refused}")
@@ -60,11 +62,10 @@ def check_agreement(z: Tensor, temperature: float, group: ProcessGroup | None) -
         raise ValueError(f"temperature must be the same in every process, got {', '.join(map(str, temperatures))}")
 
 
-def tell_refusal(z: object, group: ProcessGroup | None) -> None:
+def tell_refusal(group: ProcessGroup | None) -> None:
     """Tell the other processes, which wait in `check_agreement`, that this one has refused its arguments."""
     if group is not None:
-        device = z.device if isinstance(z, Tensor) else "cpu"
-        _everyone(torch.full((4,), torch.nan, dtype=torch.float64, device=device), group)
+        _everyone(_message([torch.nan] * 4, group), group)
 
 
 def gather_points(own: Tensor, pairs: Pairs) -> Tensor:
@@ -101,6 +102,11 @@ def gather_values(sums: Tensor, positives: Tensor, pairs: Pairs) -> tuple[Tensor
         first, second, positives = everyone.transpose(0, 1).reshape(3, -1)
         sums = torch.cat((first, second))
     return sums, positives.repeat(2)
+
+
+def _message(numbers: list[float], group: ProcessGroup) -> Tensor:
+    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend(group) == "nccl" else "cpu"
+    return torch.tensor(numbers, dtype=torch.float64, device=device)
 
 
 def _everyone(mine: Tensor, group: ProcessGroup) -> Tensor:

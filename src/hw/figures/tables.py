@@ -22,7 +22,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     Examples:
         >>> from hw.figures.tables import table
         >>> print(table(["loss", "nats"], [["NT-Xent", 1.5]]))
-        <table><thead><tr><th>loss</th><th>nats</th></tr></thead><tbody>
+        <table><thead><tr><th scope="col">loss</th><th scope="col">nats</th></tr></thead><tbody>
         <tr><th scope="row">NT-Xent</th><td>1.5</td></tr>
         </tbody></table>
     """
@@ -31,7 +31,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     for row in rows:
         if len(row) != len(columns):
             raise ValueError(f"each row must have {len(columns)} cells, one for each column, got {len(row)} in {row!r}")
-    heads = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = [
         f'<tr><th scope="row">{escape(str(head))}</th>{"".join(f"<td>{escape(str(cell))}</td>" for cell in cells)}</tr>'
         for head, *cells in rows
