@@ -61,6 +61,8 @@ def nt_xent(z_a: Tensor, z_b: Tensor, temperature: float | Tensor, *, group: Pro
 
         A loss far below the rounding of a logarithm keeps its digits:
 
+        >>> import math, torch
+        >>> from hw.contrastive import nt_xent
         >>> a = torch.eye(4, dtype=torch.float64)
         >>> math.isclose(nt_xent(a, a, temperature=0.02).item(), 6 * math.exp(-50), rel_tol=1e-12)
         True
