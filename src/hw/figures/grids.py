@@ -5,6 +5,8 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from hw.figures.tables import table
+
 __all__ = ["describe", "emblem", "names_table", "pixel_grid", "pixel_names", "side_by_side"]
 
 CELL = 24
@@ -131,11 +133,8 @@ def names_table(cases: dict[str, Sequence[Sequence[Any]]], heading: str) -> str:
     for label, seen in cases.items():
         names = pixel_names(_shape(seen))
         listed = [names[row][column] for row, column in _true_cells(seen)]
-        rows.append(
-            f'<tr><th scope="row">{escape(label)}</th><td>{len(listed)}</td><td>{", ".join(listed) or "none"}</td></tr>'
-        )
-    head = f'<tr><th scope="col">{escape(heading)}</th><th scope="col">Count</th><th scope="col">Pixels seen</th></tr>'
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+        rows.append((label, len(listed), ", ".join(listed) or "none"))
+    return table((heading, "Count", "Pixels seen"), rows)
 
 
 def describe(cells: Sequence[Sequence[Any]]) -> str:
