@@ -820,7 +820,7 @@ EMBEDDINGS_RIGHT = of(
         r"\mathrm{sim}(z_i,z_j) = \frac{z_i^\top z_j}{\lVert z_i\rVert\,\lVert z_j\rVert} = \mathrm{sim}(z_j,z_i)",
     ),
     ("similarity with a slash", r"\mathrm{sim}(z_i, z_j) = z_i^{\top} z_j / (\|z_i\| \|z_j\|)"),
-    ("distance on the sphere", r"\left\|z_i - z_j\right\|^2 = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
+    ("distance on the sphere", r"\left\|z_i - z_j\right\|^2 = 2 - 2\,\mathrm{sim}(z_i,z_j)", "unit"),
     (
         "loss as log-sum-exp",
         (
@@ -871,7 +871,8 @@ EMBEDDINGS_WRONG = of(
     ("collapsed among 2N", r"\ell_{1,2} = \log(2N)", "collapsed", "ell"),
     ("collapsed among N", r"\ell_{1,2} = \log N", "collapsed", "ell"),
     ("positive", r"\ell_{2n-1,2n} > 0", "", "ell"),
-    ("distance without the root", r"\lVert z_i - z_j\rVert = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
+    ("distance without the root", r"\lVert z_i - z_j\rVert = 2 - 2\,\mathrm{sim}(z_i,z_j)", "unit"),
+    ("distance off the sphere", r"\lVert z_i - z_j\rVert^2 = 2 - 2\,\mathrm{sim}(z_i,z_j)"),
 )
 OFFSETS_RIGHT = of(
     "offsets",

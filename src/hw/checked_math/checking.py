@@ -153,7 +153,8 @@ def _counterexample(runner: Runner, instance: Instance, draw: int, failing: int)
     words += [(name, text_of(env[name])) for name in sorted(compiler.free) if name in env and name not in shown]
     for letter in sorted(compiler.families):
         members = env.get(f"family {letter}")
-        if isinstance(members, dict) and set(members) == set(range(1, len(members) + 1)):
+        is_shown = f"{letter}_1" in shown
+        if not is_shown and isinstance(members, dict) and set(members) == set(range(1, len(members) + 1)):
             count = max((value for value in (env.get("k"), 2) if isinstance(value, int)), default=2)
             listed = ", ".join(text_of(members[place]) for place in sorted(members)[:count])
             words.append((f"{letter}_{{1:{count}}}", listed))

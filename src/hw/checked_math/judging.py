@@ -40,6 +40,7 @@ def judge(
     arithmetic: Arithmetic,
     *,
     integrated: bool = False,
+    least: Any = 0.0,
 ) -> Judgment:
     """Whether two values stand in a relation up to rounding; doubtful where float64 cannot tell.
 
@@ -51,6 +52,7 @@ def judge(
         tolerance: Relative error of the values; None if only rounding counts.
         arithmetic: What the values were computed in.
         integrated: Whether they come from quadrature.
+        least: The size that they are compared as if they had at least, such as that of their vectors.
 
     Raises:
         FormulaError: If the values cannot be compared.
@@ -59,7 +61,7 @@ def judge(
         return Judgment(True, left, right, 0.0, None, True)
     is_rounded = arithmetic is FLOAT and tolerance is None
     if is_rounded and sign == "=" and type(left) is float and type(right) is float:
-        difference, size = abs(left - right), max(left, -left, right, -right)
+        difference, size = abs(left - right), max(left, -left, right, -right, least)
         if difference <= ROUNDING * size < math.inf and scale <= LARGE * size:  # the common case, in short
             return Judgment(True, left, right, difference / (size or 1.0), None, True)
     if sign in (r"\in", r"\notin", r"\subseteq") or isinstance(left, POINTS) or isinstance(right, POINTS):
@@ -71,7 +73,7 @@ def judge(
     difference = abs(left - right)
     if arithmetic is EXACT and not isinstance(left, float) and not isinstance(right, float):
         return _judged(sign, left, right, left == right, float(difference))
-    size = max(abs(left), abs(right))
+    size = max(abs(left), abs(right), least)
     if arithmetic is DIGITS:
         equal = difference <= DIGITS_ROUNDING * max(size, 1)
         return _judged(sign, left, right, equal, float(difference / max(size, 1)))
@@ -121,12 +123,17 @@ def _judge_infinite(sign: str, left: Any, right: Any, is_rounded: bool) -> Judgm
 def _judge_points(
     sign: str, left: Any, right: Any, scale: float, tolerance: float | None, arithmetic: Arithmetic
 ) -> Judgment:
-    """The judgment of sets, of points, and of points of a plane, which are equal where all their parts are."""
+    """The judgment of sets, of points, and of offsets and vectors, which are equal where all their parts are."""
     left, right = (frozenset(side) if isinstance(side, range) else side for side in (left, right))
-    if sign == "=" and isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
-        parts = [judge("=", a, b, scale, tolerance, arithmetic) for a, b in zip(left, right, strict=True)]
+    if sign in ("=", r"\neq") and isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
+        largest = max((abs(part) for part in (*left, *right) if abs(part) < math.inf), default=0.0)
+        parts = [
+            judge("=", a, b, scale, tolerance, arithmetic, least=largest) for a, b in zip(left, right, strict=True)
+        ]
         residual = max((part.residual or 0.0 for part in parts), default=0.0)
-        return Judgment(all(part.passed for part in parts), left, right, residual)
+        equal, doubtful = all(part.passed for part in parts), any(part.doubtful for part in parts)
+        passed = equal if sign == "=" else not equal and not any(map(undefined, (*left, *right)))
+        return Judgment(passed, left, right, residual if sign == "=" else None, None, equal, doubtful)
     if isinstance(left, POINTS) != isinstance(right, POINTS) and not isinstance(right, frozenset):
         raise FormulaError(f"the two sides of {sign} cannot be compared")
     try:
@@ -148,5 +155,5 @@ def text_of(value: Any) -> str:
         return "undefined"
     if abs(value) == math.inf:
         return "∞" if value > 0 else "−∞"
-    text = str(value) if isinstance(value, int) else f"{float(value):.6g}"
+    text = str(value) if isinstance(value, int) else f"{float(value) + 0.0:.6g}"  # not -0
     return text.replace("-", "−")

@@ -161,10 +161,10 @@ class Derivative(Node):
 
 @dataclass(frozen=True, slots=True)
 class NumberDerivative(Node):
-    """The first or second derivative of an expression by a number, at the value that the number has."""
+    """The first or second derivative of an expression by a variable or a member of a family, at the value it has."""
 
     body: Node
-    by: Name
+    by: Name | Indexed
     order: int
 
 
@@ -193,11 +193,12 @@ class Cases(Node):
 
 @dataclass(frozen=True, slots=True)
 class Substitution(Node):
-    """A value with a variable set: an expression and a bar with `u = ...` below."""
+    """A value with a variable, or a member of a family, set: an expression and a bar with `u = ...` below."""
 
     body: Node
     name: str
     value: Node
+    indices: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

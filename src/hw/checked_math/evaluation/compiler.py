@@ -108,7 +108,7 @@ class Compiler:
         families: Free families met so far, by letter, with the sorts of their members.
         uses: Names and operations met so far.
         depth: How many times names are bound around what is compiled.
-        scope: Bound names with their sorts; `"family z"` for a bound family.
+        scope: Bound names with their sorts; `"family z"` for a bound family, `"set z"` where one of its members is set.
         scale: The largest term that was added since it was last set to 0, as a list of one number.
         steps: Steps left, as a list of one number.
         compiled: Bodies of definitions that are compiled already.
@@ -154,10 +154,14 @@ class Compiler:
     def number(self, node: Node) -> Evaluator:
         """The function that computes a number; any other sort is refused."""
         evaluate, sort = self.compile(node)
+        self.check_number(node, sort)
+        return evaluate
+
+    def check_number(self, node: Node, sort: str) -> None:
+        """Refuse a value that is no number."""
         as_number(self, node, sort)
         if sort in ("set", "vector") or is_function_sort(sort):
             raise FormulaError(f"expected a number, got a {sort}", node.start)
-        return evaluate
 
     def constant(self, node: Node) -> Evaluator:
         """The function that computes what a condition compares, which a derivative cannot be taken of."""
@@ -191,7 +195,8 @@ class Compiler:
         before, depth = self.scope, self.depth
         if depth == DEEPEST:
             raise FormulaError(f"sums, expectations and definitions must be nested at most {DEEPEST} deep")
-        self.scope, self.depth = {**before, **names}, depth + 1
+        anew = {f"set {name.removeprefix('family ')}": "" for name in names if name.startswith("family ")}
+        self.scope, self.depth = {**before, **anew, **names}, depth + 1
         try:
             yield
         finally:

@@ -5,11 +5,22 @@ from typing import Any
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import INSTANCE, Compiled, Compiler, Environment, Evaluator
 from hw.checked_math.series import Series, finite
-from hw.checked_math.syntax import Call, Definition, Derivative, Name, Node, NumberDerivative
+from hw.checked_math.syntax import (
+    Call,
+    Definition,
+    Derivative,
+    Indexed,
+    Name,
+    Node,
+    NumberDerivative,
+    Operation,
+    Substitution,
+)
 
 __all__ = ["derivative", "matrix", "number_derivative"]
 
 AT = "@at"  # the argument of a definition that is differentiated; no name of a formula looks like this
+STEP, AXIS = "@step", "@axis"  # what is added to the member that a derivative is taken by, and in which direction
 
 
 def matrix(compiler: Compiler, node: Node) -> Evaluator:
@@ -55,6 +66,8 @@ def _of_definition(compiler: Compiler, node: Derivative, definition: Definition)
 
 def number_derivative(compiler: Compiler, node: NumberDerivative) -> Compiled:
     """The first or second derivative of an expression, from its power series about the value of the number."""
+    if isinstance(node.by, Indexed):
+        return _by_member(compiler, node, node.by)
     if compiler.order:
         raise FormulaError("a derivative by a number must not stand inside another one", node.start)
     name, order, nan = node.by.name, node.order, compiler.arithmetic.nan
@@ -84,6 +97,32 @@ def number_derivative(compiler: Compiler, node: NumberDerivative) -> Compiled:
         return found
 
     return evaluate, "number"
+
+
+def _by_member(compiler: Compiler, node: NumberDerivative, by: Indexed) -> Compiled:
+    """The derivative by a member of a family, from what is added to it; for a vector one along each axis."""
+    member, sort = compiler.compile(by)
+    step, axis = (Name(by.start, by.end, name) for name in (STEP, AXIS))
+    change = Operation(by.start, by.end, "*", (step, axis)) if sort == "vector" else step
+    moved = Operation(by.start, by.end, "+", (by, change))
+    body = Substitution(node.body.start, node.body.end, node.body, by.name, moved, by.indices)
+    if sort != "vector":
+        _check_number(compiler, sort, by)
+    elif node.order > 1:
+        raise FormulaError(
+            "a second derivative must be taken by a number, since that by a vector is a matrix", by.start
+        )
+    with compiler.bound({STEP: "number", AXIS: "vector"}):
+        along, _ = number_derivative(compiler, NumberDerivative(node.start, node.end, body, step, node.order))
+    if sort != "vector":
+        return lambda env: along({**env, STEP: 0}), "number"
+
+    def gradient(env: Environment) -> tuple[Any, ...]:
+        places = range(len(member(env)))
+        axes = [tuple(int(place == other) for other in places) for place in places]
+        return tuple(along({**env, STEP: 0, AXIS: axis}) for axis in axes)
+
+    return gradient, "vector"
 
 
 def _check_number(compiler: Compiler, sort: str, node: Node) -> None:

@@ -9,8 +9,9 @@ from hw.checked_math.evaluation.divergences import divergence
 from hw.checked_math.evaluation.expectations import expectation
 from hw.checked_math.evaluation.laws import density
 from hw.checked_math.evaluation.names import called, indexed, literal, named, sequence
-from hw.checked_math.evaluation.operations import operation, substitution
+from hw.checked_math.evaluation.operations import operation
 from hw.checked_math.evaluation.sets import pairs, range_of, set_literal
+from hw.checked_math.evaluation.substitutions import substitution
 from hw.checked_math.evaluation.sums import big_operator, cases, indicator, set_builder
 from hw.checked_math.models.model import Model
 from hw.checked_math.syntax import (

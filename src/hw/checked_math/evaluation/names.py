@@ -77,6 +77,8 @@ def _unknown(compiler: Compiler, node: Node, name: str) -> FormulaError:
 
 def indexed(compiler: Compiler, node: Indexed) -> Compiled:
     """A member of a family; undefined where the family has none of that index."""
+    if compiler.scope.get(f"set {node.name}"):
+        return _unless_set(compiler, node)
     name, key, nan = node.name, f"family {node.name}", compiler.arithmetic.nan
     definition = compiler.definitions.get(name)
     if key not in compiler.scope and definition and definition.indices:
@@ -92,6 +94,20 @@ def indexed(compiler: Compiler, node: Indexed) -> Compiled:
             return nan
 
     return member, "set" if sort == "places" else sort
+
+
+def _unless_set(compiler: Compiler, node: Indexed) -> Compiled:
+    """A member of a family one of whose members is set: what that is set to, or the member as it is without."""
+    key = f"set {node.name}"
+    with compiler.bound({key: ""}):
+        member, sort = indexed(compiler, node)
+    index = together([compiler.constant(each) for each in node.indices])
+
+    def value(env: Environment) -> Any:
+        place, found = env[key]
+        return found if index(env) == place else member(env)
+
+    return value, sort
 
 
 def _sort_of_members(compiler: Compiler, node: Indexed) -> str:

@@ -1,5 +1,6 @@
-"""Arithmetic and elementary functions, norms and determinants, and values at a point."""
+"""Arithmetic and elementary functions, absolute values and determinants."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hw.checked_math.arithmetic import Arithmetic
@@ -11,16 +12,15 @@ from hw.checked_math.evaluation.compiler import (
     Evaluator,
     Handler,
     as_number,
-    check_sort,
     is_function_sort,
     together,
 )
 from hw.checked_math.evaluation.derivatives import matrix
 from hw.checked_math.evaluation.sets import set_operation, shifted, size
-from hw.checked_math.grammar.names import bare_letter
-from hw.checked_math.syntax import Call, Density, Derivative, Expectation, Indexed, Node, Operation, Substitution, walk
+from hw.checked_math.evaluation.vectors import inner_product, norm, of_vectors
+from hw.checked_math.syntax import Call, Density, Derivative, Expectation, Indexed, Node, Operation, walk
 
-__all__ = ["operation", "substitution"]
+__all__ = ["operation"]
 
 TRANSCENDENTAL = ("log", "exp", "sqrt", "tanh")
 
@@ -36,17 +36,16 @@ def operation(compiler: Compiler, node: Operation) -> Compiled:
         raise FormulaError("a function must be applied to its arguments here", node.start)
     for operand, (_, sort) in zip(node.operands, compiled, strict=True):
         as_number(compiler, operand, sort)
-    if operator in ("+", "neg") and sorts & {"offset", "set", "vector"}:
+    if "vector" in sorts:
+        divide = _division(compiler.arithmetic, node.operands[-1])
+        return of_vectors(compiler, node, compiled, divide), "vector"
+    if operator in ("+", "neg") and sorts & {"offset", "set"}:
         return shifted(operator, evaluators, sorts)
-    if sorts & {"set"} or (sorts & {"offset", "vector"} and operator not in ("*", "/")):
+    if sorts & {"set"} or (sorts & {"offset"} and operator not in ("*", "/")):
         raise FormulaError("expected numbers", node.start)
-    if operator == "*" and sorts & {"offset", "vector"}:
+    if operator == "*" and sorts & {"offset"}:
         raise FormulaError(r"write the inner product as z_i^\top z_j", node.start)
-    if operator == "/" and "vector" in sorts:
-        return _scaled(compiler.arithmetic, *evaluators), "vector"
-    if operator == "/" and not _may_be_missing_mass(node.operands[1]):
-        return _divided(compiler.arithmetic, *evaluators), "number"
-    return _of_numbers(compiler, operator, evaluators), "number"
+    return _of_numbers(compiler, node, evaluators), "number"
 
 
 def _may_be_missing_mass(node: Node) -> bool:
@@ -54,17 +53,13 @@ def _may_be_missing_mass(node: Node) -> bool:
     return any(isinstance(part, Density | Call | Indexed | Expectation) for part in walk(node))
 
 
-def _divided(arithmetic: Arithmetic, above: Evaluator, below: Evaluator) -> Evaluator:
+def _division(arithmetic: Arithmetic, below: Node) -> Callable[[Any, Any], Any]:
     divide, nan = arithmetic.divide, arithmetic.nan
-
-    def quotient(env: Environment) -> Any:
-        number = below(env)
-        return nan if number == 0 else divide(above(env), number)
-
-    return quotient
+    return divide if _may_be_missing_mass(below) else lambda a, b: nan if b == 0 else divide(a, b)
 
 
-def _of_numbers(compiler: Compiler, operator: str, evaluators: list[Evaluator]) -> Evaluator:
+def _of_numbers(compiler: Compiler, node: Operation, evaluators: list[Evaluator]) -> Evaluator:
+    operator = node.operator
     if operator == "+":
         return _sum(compiler, evaluators)
     if operator == "*":
@@ -74,7 +69,8 @@ def _of_numbers(compiler: Compiler, operator: str, evaluators: list[Evaluator]) 
         return lambda env: -only(env)
     if operator in ("/", "^"):
         first, second = evaluators
-        combine = compiler.arithmetic.divide if operator == "/" else compiler.arithmetic.power
+        arithmetic = compiler.arithmetic
+        combine = _division(arithmetic, node.operands[1]) if operator == "/" else arithmetic.power
         return lambda env: combine(first(env), second(env))
     return _elementary(compiler, operator, evaluators)
 
@@ -108,16 +104,6 @@ def _product(evaluators: list[Evaluator]) -> Evaluator:
     return product
 
 
-def _scaled(arithmetic: Arithmetic, vector: Evaluator, number: Evaluator) -> Evaluator:
-    divide = arithmetic.divide
-
-    def scaled(env: Environment) -> Any:
-        by = number(env)
-        return tuple(divide(part, by) for part in vector(env))
-
-    return scaled
-
-
 def _elementary(compiler: Compiler, operator: str, evaluators: list[Evaluator]) -> Evaluator:
     function = compiler.arithmetic.functions[operator]
     if operator in TRANSCENDENTAL:
@@ -133,7 +119,7 @@ def _elementary(compiler: Compiler, operator: str, evaluators: list[Evaluator]) 
     return lambda env: function(*arguments(env))
 
 
-# ---- norms and determinants ----
+# ---- absolute values and determinants ----
 
 
 def _absolute(compiler: Compiler, node: Operation) -> Compiled:
@@ -147,21 +133,6 @@ def _absolute(compiler: Compiler, node: Operation) -> Compiled:
     if not is_jacobian:  # which is never 0
         compiler.uses.add("kink")
     return lambda env: abs(evaluate(env)), "number"
-
-
-def _norm(compiler: Compiler, node: Operation) -> Compiled:
-    evaluate, sort = compiler.compile(node.operands[0])
-    root = compiler.arithmetic.functions["sqrt"]
-    if sort != "vector":
-        return lambda env: abs(evaluate(env)), "number"
-    return lambda env: root(sum(part * part for part in evaluate(env))), "number"
-
-
-def _inner_product(compiler: Compiler, node: Operation) -> Compiled:
-    (first, one), (second, other) = (compiler.compile(operand) for operand in node.operands)
-    if (one, other) != ("vector", "vector"):
-        raise FormulaError("expected two vectors", node.start)
-    return lambda env: sum(a * b for a, b in zip(first(env), second(env), strict=True)), "number"
 
 
 def _determinant(compiler: Compiler, node: Operation) -> Compiled:
@@ -179,21 +150,11 @@ def _determinant_of(rows: tuple[tuple[Any, ...], ...]) -> Any:
     )
 
 
-def substitution(compiler: Compiler, node: Substitution) -> Compiled:
-    """An expression with a variable set to a value."""
-    value, sort = compiler.compile(node.value)
-    own = compiler.vocabulary.variables.get(bare_letter(node.name), sort)
-    check_sort(compiler, f"the value of {node.name}", own, sort, node.value)
-    with compiler.bound({node.name: own}):
-        body, result = compiler.compile(node.body)
-    return lambda env: body({**env, node.name: value(env)}), result
-
-
 OF_OTHER_SORTS: dict[str, Handler] = {
     **dict.fromkeys(("union", "cap", "cup", "setminus", "oplus"), set_operation),
     "size": size,
     "det": _determinant,
-    "norm": _norm,
-    "inner": _inner_product,
+    "norm": norm,
+    "inner": inner_product,
     "abs": _absolute,
 }

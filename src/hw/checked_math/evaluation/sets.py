@@ -92,8 +92,8 @@ def set_operation(compiler: Compiler, node: Operation) -> Compiled:
 
 
 def shifted(operator: str, evaluators: list[Evaluator], sorts: set[str]) -> Compiled:
-    """Sums and negatives of offsets and vectors, and sets moved by an offset."""
-    sort = "set" if "set" in sorts else "vector" if "vector" in sorts else "offset"
+    """Sums and negatives of offsets, and sets moved by an offset."""
+    sort = "set" if "set" in sorts else "offset"
     if operator == "neg":
         (only,) = evaluators
         return lambda env: _negative(only(env)), sort

@@ -6,6 +6,7 @@ from typing import Any
 from hw.checked_math.arithmetic import bounded, multiply
 from hw.checked_math.evaluation.binders import Loop, binding, conditions_of, walked
 from hw.checked_math.evaluation.compiler import Compiled, Compiler, Environment, Evaluator
+from hw.checked_math.evaluation.vectors import sum_of_vectors
 from hw.checked_math.syntax import BigOperator, Cases, Indicator, SetBuilder
 
 __all__ = ["big_operator", "cases", "indicator", "set_builder"]
@@ -14,12 +15,17 @@ Weights = Callable[[Environment], Iterable[Any]]
 
 
 def big_operator(compiler: Compiler, node: BigOperator) -> Compiled:
-    """A sum, a product, a maximum, a minimum or an integral over bound variables."""
+    """A sum of numbers or vectors, a product, a maximum, a minimum or an integral over bound variables."""
     names, loops = binding(compiler, node.binders, node.body, node.operator)
     with compiler.bound(names):
-        body = compiler.number(node.body)
+        body, sort = compiler.compile(node.body)
+        is_of_vectors = node.operator == "sum" and sort == "vector"
+        if not is_of_vectors:
+            compiler.check_number(node.body, sort)
         condition = conditions_of(compiler, node.conditions)
     each = walked(compiler, loops, condition)
+    if is_of_vectors:
+        return sum_of_vectors(compiler, each, body), "vector"
     if node.operator in ("max", "min"):
         compiler.uses.add("kink")
         return _extremum(compiler, node.operator, each, body), "number"

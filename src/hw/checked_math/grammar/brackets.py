@@ -7,6 +7,7 @@ from hw.checked_math.grammar.arguments import listed
 from hw.checked_math.grammar.binders import binders, conditions
 from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.syntax import (
+    Indexed,
     Indicator,
     Literal,
     Name,
@@ -135,17 +136,18 @@ def absolute(cursor: Cursor) -> Node:
 
 
 def substituted(cursor: Cursor, body: Node) -> Node:
-    """What the `_{u = a}` behind a bar sets a variable to."""
+    """What the `_{u = a}` behind a bar sets a variable, or with an index a member of a family, to."""
     for text in ("_", "{"):
         cursor.expect(text)
     with cursor.within():
         variable = cursor.expression()
-        if not isinstance(variable, Name):
+        if not isinstance(variable, Name | Indexed):
             raise FormulaError("expected a variable to set", variable.start)
+        indices = variable.indices if isinstance(variable, Indexed) else ()
         cursor.expect("=")
         value = cursor.expression()
     cursor.expect("}")
-    return cursor.ranged(body.start, Substitution, body, variable.name, value)
+    return cursor.ranged(body.start, Substitution, body, variable.name, value, indices)
 
 
 def norm(cursor: Cursor) -> Node:

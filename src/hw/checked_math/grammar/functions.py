@@ -1,5 +1,6 @@
 """Logarithms and exponentials, fractions, roots, derivatives and determinants."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from hw.checked_math.errors import FormulaError
@@ -8,7 +9,7 @@ from hw.checked_math.grammar.brackets import bracket
 from hw.checked_math.grammar.cursor import Cursor, Inside
 from hw.checked_math.grammar.laws import expectation_operator
 from hw.checked_math.grammar.lexemes import Token
-from hw.checked_math.grammar.names import bare_letter, decorated_name
+from hw.checked_math.grammar.names import bare_letter, decorated_name, plain_name
 from hw.checked_math.syntax import (
     Call,
     Density,
@@ -120,20 +121,32 @@ def _derivative(cursor: Cursor, start: int) -> Node:
     inside = None if is_operator else _above(cursor)
     for text in ("}", "{", sign) if is_open else ("{", sign):
         cursor.expect(text)
-    variable = cursor.ranged(cursor.token.start, Name, decorated_name(cursor))
+    variable = _differentiated_by(cursor)
     is_matrix = not has_order and _is_by_column(cursor)
     if has_order:
         _expect_order(cursor, order)
     if not is_matrix and cursor.token.text != "}":
         raise cursor.fail("'}', since a derivative is taken by one plain number")
     cursor.expect("}")
-    found = _of_function(cursor, start, inside, variable) if inside and order == 1 else None
+    is_plain = isinstance(variable, Name)
+    found = _of_function(cursor, start, inside, variable) if inside and order == 1 and is_plain else None
     if found:
         return found
     if is_matrix:
         raise FormulaError(r"write the derivative as \frac{\partial F(u)}{\partial u}", start)
     body = _differentiated(cursor) if inside is None else inside
     return cursor.ranged(start, NumberDerivative, body, variable, order)
+
+
+def _differentiated_by(cursor: Cursor) -> Name | Indexed:
+    """The number that a derivative is taken by, or the member of a family."""
+    at = cursor.token
+    if cursor.ahead().text != "_":
+        return cursor.ranged(at.start, Name, decorated_name(cursor))
+    variable = plain_name(cursor)
+    if not isinstance(variable, Name | Indexed):
+        raise cursor.fail("a number or a member of a family", at)
+    return variable
 
 
 def _order(cursor: Cursor) -> int:
@@ -239,5 +252,5 @@ def determinant(cursor: Cursor) -> Node:
         raise FormulaError(r"\det must stand before a derivative, such as \frac{\partial F(u)}{\partial u}", start)
     value = Operation(start, matrix.end, "det", (matrix,))
     if isinstance(inside, Substitution):
-        return cursor.ranged(start, Substitution, value, inside.name, inside.value)
+        return replace(inside, start=start, body=value)
     return value

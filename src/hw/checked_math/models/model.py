@@ -93,7 +93,10 @@ class Instance(Protocol):
         """The same instance, in another arithmetic; itself where the arithmetic cannot be changed."""
 
     def space(self, sort: str) -> Sequence[tuple[Any, Any]]:
-        """Points of a sort with the weight of each in a sum or an integral (1 on a finite set)."""
+        """Points of a sort with the weight of each in a sum or an integral (1 on a finite set).
+
+        Vectors have the dimension of those given for the sort `"vector"`.
+        """
 
     def density(self, key: Any) -> Callable[..., Any]:
         """Density of the law that `Model.law` gave the key for, called with its arguments in the order written."""
