@@ -26,7 +26,8 @@ ROOT = Path(__file__).parent.parent
 KATEX = ROOT / "docs/assets/katex/katex.min.js"
 OF_A_BUILD = """
     hw.site.build hw.site.marks hw.site.fences flit_core.wheel mkdocs.__main__ mkdocs.commands.build
-    mkdocs.config.defaults material.plugins.search.plugin markdown_exec mkdocstrings_handlers.python
+    mkdocs.config.defaults material.plugins.search.plugin markdown_exec mkdocs_jupyter.plugin
+    mkdocstrings_handlers.python
     pymdownx.arithmatex pymdownx.blocks.details pymdownx.blocks.html pymdownx.superfences pymdownx.tilde
 """.split()
 

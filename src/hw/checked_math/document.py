@@ -1,4 +1,4 @@
-r"""The displayed formulas of a Markdown file or of docstrings.
+r"""The displayed formulas of a Markdown file, of a notebook or of docstrings.
 
 An author writes a formula in a fence, with an id and the models in which it is to hold:
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Fence", "Formula", "fences", "formulas", "formulas_of_file"]
+__all__ = ["Fence", "Formula", "fences", "formulas", "formulas_of_file", "prose_of_notebook"]
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 FENCE = re.compile(
@@ -28,6 +28,7 @@ HIDDEN = re.compile(  # displayed mathematics in another form, which would be sh
     r"^[ \t>*+-]*(?:`{3,}|~{3,}) *\{?\.?math\b|\$\$|^[ \t]*\\\[|\\begin\{(?:equation|align|gather)\*?\}",
     re.MULTILINE | re.IGNORECASE,
 )
+CELL = re.compile(r"^# %%( \[markdown\])?", re.MULTILINE)  # how one begins in jupytext's percent format
 CODE = re.compile(r"`[^`\n]+`|^ *(?:>>>|\.\.\. ).*$", re.MULTILINE)  # and examples of docstrings
 HIDDEN_FLAW = "a displayed formula must stand in a fence of its own that begins with ```math and is closed"
 
@@ -145,15 +146,40 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def formulas_of_file(path: Path) -> list[Formula]:
-    """Displayed formulas of a Markdown file, or of a Python file's docstrings."""
+    """Displayed formulas of a Markdown file, of a notebook's prose, or of a Python file's docstrings."""
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix != ".py":
         return formulas(text, path.as_posix())
+    if CELL.search(text):
+        return formulas(prose_of_notebook(text), path.as_posix())
     return [
         formula
         for name, docstring, line in _docstrings(text, path)
         for formula in formulas(docstring, path.as_posix(), line, name if ">>>" in docstring else "")
     ]
+
+
+def prose_of_notebook(text: str) -> str:
+    r"""Front matter and Markdown cells of a notebook in jupytext's percent format.
+
+    Args:
+        text: The notebook, a Python file.
+
+    Returns:
+        Markdown, each line where it is in the file; lines of code are blank.
+
+    Examples:
+        >>> from hw.checked_math.document import prose_of_notebook
+        >>> prose_of_notebook("# %% [markdown]\n# Two words\n# %%\nprint(2)\n")
+        '\nTwo words\n\n\n'
+    """
+    lines, is_prose = [], True
+    for line in text.splitlines():
+        cell = CELL.match(line)
+        if cell:
+            is_prose = bool(cell[1])
+        lines.append(re.sub("^# ?", "", line) if is_prose and not cell else "")
+    return "\n".join(lines) + "\n"
 
 
 def _docstrings(text: str, path: Path) -> Iterator[tuple[str, str, int]]:

@@ -17,6 +17,7 @@ from hw import __version__
 
 __all__ = ["build", "serve"]
 
+OF_THE_USER = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")  # must not matter
 WATCHED = ("docs", "src", "mkdocs.yml")
 
 
@@ -34,6 +35,7 @@ def build(root: Path, target: Path) -> None:
 
     os.environ.update(_facts(root))
     with _scratch(root) as folder:
+        os.environ.update(dict.fromkeys(OF_THE_USER, str(folder / "jupyter")))
         fresh = folder / "site"
         _build_pages(root, fresh)
         make_wheel_in(root / "pyproject.toml", fresh)
@@ -44,7 +46,8 @@ def build(root: Path, target: Path) -> None:
 def serve(root: Path, port: int) -> None:
     """Build the site, serve it on 127.0.0.1, and build it anew whenever a page or the library changes.
 
-    Every build runs in a fresh process: one that has imported the library would go on showing its old values.
+    Notebooks are shown, but do not run unless the environment has `HW_NOTEBOOKS=true`. Every build runs in a fresh
+    process: one that has imported the library would go on showing its old values.
 
     Args:
         root: The checkout.
@@ -56,6 +59,7 @@ def serve(root: Path, port: int) -> None:
     from mkdocs.livereload import LiveReloadServer
 
     os.environ.setdefault("SITE_URL", f"http://127.0.0.1:{port}/")
+    os.environ.setdefault("HW_NOTEBOOKS", "false")  # they would take most of the time after each change
     with _scratch(root) as folder:
         target = folder / "served"
         running: list[subprocess.Popen[bytes]] = []
@@ -126,6 +130,7 @@ def _facts(root: Path) -> dict[str, str]:
         "HW_CHECKED": f"commit {commit}{changed}, Python {python_version()}, {versions}",
         "SOURCE_DATE_EPOCH": _git(root, "log", "-1", "--format=%ct") or "0",
         "NO_MKDOCS_2_WARNING": "1",
+        "PYTHONSTARTUP": "",  # a notebook's kernel would run it
         "OMP_NUM_THREADS": "1",  # the snippets are small: more threads only wait for one another
     }
 

@@ -5,14 +5,24 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from hw.checked_math.document import prose_of_notebook
 from hw.checked_math.mutation import mutate_file
 from hw.checked_math.pages import check_file, check_text
 from hw.checked_math.records import Mutation, Record
 
-__all__ = ["Claim", "address", "claims_of_library", "claims_of_page", "claims_of_site", "claims_of_text"]
+__all__ = [
+    "Claim",
+    "address",
+    "claims_of_library",
+    "claims_of_page",
+    "claims_of_site",
+    "claims_of_text",
+    "pages",
+    "text_of",
+]
 
 CACHE = Path(".cache/checked_math.json")
-FORMULA = re.compile(r"^ *`{3,}math\b|\$\$", re.MULTILINE)
+FORMULA = re.compile(r"^(?:# )? *`{3,}math\b|\$\$", re.MULTILINE)
 UNNAMED = re.compile(r"line-\d+")
 MODULE = re.compile(r"^::: ([\w.]+)", re.MULTILINE)
 
@@ -41,7 +51,7 @@ class Claim:
     @property
     def row(self) -> str:
         """Id of its row on the ledger."""
-        return f"row-{self.page.removesuffix('.md').replace('/', '-')}-{self.anchor}"
+        return f"row-{self.page.rpartition('.')[0].replace('/', '-')}-{self.anchor}"
 
 
 def address(page: str, start: str) -> str:
@@ -67,6 +77,17 @@ def address(page: str, start: str) -> str:
 def _folder(page: str) -> PurePosixPath:
     path = PurePosixPath(page).with_suffix("")
     return path.parent if path.name == "index" else path
+
+
+def pages(docs: Path) -> list[Path]:
+    """Files of the site's pages: Markdown, and notebooks in Python files."""
+    return sorted([*docs.rglob("*.md"), *docs.rglob("*.py")])
+
+
+def text_of(path: Path) -> str:
+    """Markdown of a page; that of a notebook has blank lines where there is code."""
+    text = path.read_text(encoding="utf-8")
+    return prose_of_notebook(text) if path.suffix == ".py" else text
 
 
 def claims_of_text(text: str, file: str, cache: Path | None = None) -> list[Claim]:
@@ -118,7 +139,7 @@ def claims_of_site(root: Path = Path()) -> list[Claim]:
     """
     docs = root / "docs"
     found = []
-    for path in sorted(docs.rglob("*.md")):
+    for path in pages(docs):
         found += claims_of_page(path, path.relative_to(docs).as_posix(), root / CACHE)
     return found + claims_of_library(root / "src/hw", docs, root / CACHE)
 

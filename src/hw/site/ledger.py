@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mkdocs.utils.yaml import yaml_load
 
-from hw.site.claims import Claim, address, claims_of_site
+from hw.site.claims import Claim, address, claims_of_site, pages, text_of
 from hw.site.display import html_of, mark_html
 from hw.site.inline import inline_results, relation_signs
 from hw.site.words import facts, relations
@@ -109,7 +109,7 @@ def ledger(root: Path = Path()) -> str:
         rows = "".join(_row(claim) for claim in claims if claim.page == page)
         title = escape(_title(root / "docs" / page))
         parts.append(
-            f'<h2 id="page-{page.removesuffix(".md").replace("/", "-")}">{title}</h2>'
+            f'<h2 id="page-{page.rpartition(".")[0].replace("/", "-")}">{title}</h2>'
             '<table class="ledger" data-search-exclude><thead><tr><th scope="col">mark</th>'
             '<th scope="col">formula</th><th scope="col">what its check found</th></tr></thead>'
             f"<tbody>{rows}</tbody></table>"
@@ -119,7 +119,7 @@ def ledger(root: Path = Path()) -> str:
 
 def _totals(claims: list[Claim], root: Path) -> str:
     found = totals(claims)
-    results = {path: list(inline_results(path.read_text(encoding="utf-8"))) for path in _pages(root)}
+    results = {path: list(inline_results(text_of(path))) for path in pages(root / "docs")}
     lines = [(CLASSES[name], f"{number}") for name, number in found.formulas.items()]
     lines += [
         (f"relations evaluated on “{_title(root / 'docs' / page)}”", _share(claims, page))
@@ -164,15 +164,11 @@ def _row(claim: Claim) -> str:
     )
 
 
-def _pages(root: Path) -> list[Path]:
-    return sorted((root / "docs").rglob("*.md"))
-
-
 def _question_pages(root: Path) -> list[str]:
     nav = yaml_load((root / "mkdocs.yml").read_text(encoding="utf-8")).get("nav", [])
     return [page for part in nav for entry in part.get("Questions", []) for page in entry.values()]
 
 
 def _title(path: Path) -> str:
-    found = re.search(r"^# (.+?)(?: *\{[^}]*\})?$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(r"^# (.+?)(?: *\{[^}]*\})?$", text_of(path), re.MULTILINE)
     return found[1] if found else path.stem
