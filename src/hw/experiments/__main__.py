@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-from hw.experiments import flows, gan
+from hw.experiments import flows, gan, simclr
 
-EXPERIMENTS = {"flows": flows, "gan": gan}
+EXPERIMENTS = {"flows": flows, "gan": gan, "simclr": simclr}
 
 
 def main(arguments: list[str]) -> int:
