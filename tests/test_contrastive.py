@@ -97,6 +97,25 @@ def test_points_all_around_a_circle_give_the_bessel_function(temperature):
     assert not torch.isclose(nt_xent(z[:32], z[:32], temperature), expected, rtol=1e-2)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_many_views_all_around_a_sphere_give_the_bessel_function(temperature):
+    """The displayed limit, in three dimensions, where its function is a hyperbolic sine; a spiral over the sphere."""
+
+    def above(n):
+        height = (2 * torch.arange(n, dtype=torch.float64) + 1) / n - 1
+        turn = math.pi * (1 + 5**0.5) * torch.arange(n, dtype=torch.float64)
+        radius = (1 - height.square()).sqrt()
+        z = torch.stack((radius * turn.cos(), radius * turn.sin(), height), 1)
+        return nt_xent(z, z, temperature).item() - math.log(2 * n - 2)
+
+    terms = [math.prod(1 / (4 * temperature**2) / ((k + 1) * (1.5 + k)) for k in range(n)) for n in range(60)]
+    limit = math.log(math.fsum(terms)) - 1 / temperature
+    assert limit == pytest.approx(math.log(temperature * math.sinh(1 / temperature)) - 1 / temperature, rel=1e-13)
+    errors = [abs(above(n) - limit) for n in (100, 400, 1600)]  # each fourth of the one before, as 1/n
+    assert errors[0] > 3 * errors[1] > 9 * errors[2]
+    assert errors[2] < 10 / 1600
+
+
 def test_log_of_the_candidates_less_nt_xent_is_no_bound_on_the_information():
     """Two equally probable classes, a view shows its class: all batches of five, by the best critic."""
     batches = [float64(signs)[:, None] for signs in itertools.product((1, -1), repeat=5)]
@@ -104,7 +123,13 @@ def test_log_of_the_candidates_less_nt_xent_is_no_bound_on_the_information():
         math.log(candidates) - sum(loss(z, z, 1e-3).item() for z in batches) / len(batches)
         for loss, candidates in ((nt_xent, 9), (info_nce, 5))
     )
-    assert (of_nt_xent, of_info_nce) == pytest.approx((0.695228, 0.577008), abs=1e-6)
+    others = (1, 4, 6, 4, 1)  # of sixteen: how often so many of four other images are of the anchor's class
+    displayed = [
+        math.log(candidates) - math.fsum(times * math.log(views * m + 1) for m, times in enumerate(others)) / 16
+        for candidates, views in ((9, 2), (5, 1))
+    ]
+    assert [of_nt_xent, of_info_nce] == pytest.approx(displayed, rel=1e-12)
+    assert displayed == pytest.approx([0.695228, 0.577008], abs=1e-6)
     assert of_info_nce < math.log(2) < of_nt_xent
 
 

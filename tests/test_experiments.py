@@ -184,7 +184,7 @@ def test_the_command_writes_the_record_and_refuses_other_names(tmp_path, monkeyp
     assert json.loads((tmp_path / "flows.json").read_text()) == {"value": [0.1, 2]}
     for arguments in ([], ["other"], ["flows", "flows"]):
         assert command.main(arguments) == 2
-        assert capsys.readouterr().err.startswith("usage: python -m hw.experiments {flows,gan}")
+        assert capsys.readouterr().err.startswith("usage: python -m hw.experiments {flows,gan,simclr}")
 
 
 def test_a_run_that_fails_leaves_the_record(tmp_path, monkeypatch):

@@ -25,10 +25,11 @@ IMPORTS = {  # which parts of the package a part may import; each part only from
     "bounds": {"arguments", "bounds", "divergences"},
     "gan": {"arguments", "gan"},
     "contrastive": {"arguments", "contrastive"},
-    "experiments": {"arguments", "flows", "gan", "experiments"},
+    "simclr": {"arguments", "contrastive", "simclr"},
+    "experiments": {"arguments", "flows", "gan", "simclr", "experiments"},
     "figures": {"figures"},
     "checked_math": {"checked_math"},
-    "site": {"checked_math", "site"},
+    "site": {"checked_math", "figures", "site"},
 }
 
 

@@ -136,7 +136,7 @@ def test_pages_say_what_their_snippets_need(page):
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
                     needed.add(module.partition(".")[0])
-    needed -= {"collections", "itertools", "math"}
+    needed -= {"collections", "itertools", "math", "statistics"}
     if page != "README.md":
         missing = needed - set(front_matter(PAGES[page]).get("requires", []))
         assert not missing, f"{page}: add {sorted(missing)} to `requires` at the page's head"

@@ -145,3 +145,21 @@ def test_later_works_are_dated_and_what_the_paper_knew_is_not():
     for claim in CLAIMS:
         assert bool(claim.dated) == (claim.topic == "since"), claim.id
         assert not claim.dated or claim.dated > "2020-02"
+
+
+def test_the_page_tells_what_the_runs_say():
+    """Its words were written for these verdicts; where a new record has others, the words have to be read again."""
+    told = {
+        "yes": """nonlinear head over none, all labels; h over z, all labels; τ = 0.1 over 1; 200 epochs over 25;
+            all four over crop alone, 1 % of labels; all four over rotate alone, 1 % of labels;
+            all four over contrast alone, 1 % of labels; all four over rotate alone, all labels;
+            all four over contrast alone, all labels; h over pixels, 1 % of labels; h over pixels, 10 % of labels;
+            h over supervised, 10 % of labels""",
+        "no": """nonlinear head over none, 1 % of labels; nonlinear head over linear, 1 % of labels;
+            h over z, 1 % of labels; h over z, 10 % of labels; h over z, nearest of ten""",
+    }
+    expected = {says.strip(): verdict for verdict, listed in told.items() for says in listed.split(";")}
+    found = {one.says: one.difference.verdict for one in simclr.findings(simclr.recorded())}
+    assert {says: verdict for says, verdict in found.items() if verdict != "undecided"} == expected
+    batches = [one.difference.mean for one in simclr.findings(simclr.recorded()) if one.claim == "batch-gap"]
+    assert max(batches) < 0

@@ -296,7 +296,16 @@ def findings(kept: dict[str, Any]) -> list[Finding]:
             gap(min(EPOCHS)),
             gap(max(EPOCHS)),
         ),
-        *(("crop-and-color", f"all four over {name} alone", of("default"), of(f"only {name}")) for name in usual),
+        *(
+            (
+                "crop-and-color",
+                f"all four over {name} alone, {shares[place]}",
+                of("default", place=place),
+                of(f"only {name}", place=place),
+            )
+            for place in (0, 2)
+            for name in usual
+        ),
         *(
             ("one-percent", f"h over {name}, {shares[place]}", of("default", place=place), baseline(name, place))
             for name in ("pixels", "supervised", "supervised on views")

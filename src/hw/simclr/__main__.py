@@ -161,6 +161,7 @@ def fail(message: str) -> NoReturn:
 if __name__ == "__main__":
     try:
         code = main()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before the epochs or after them; what is done is kept
+        print("hw.simclr: stopped", file=sys.stderr)
         code = 130
     sys.exit(code)

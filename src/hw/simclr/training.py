@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup, get_rank, get_world_size
 
-from hw.arguments import check_count, check_positive
+from hw.arguments import check_count, check_finite, check_positive
 from hw.contrastive import nt_xent
 from hw.simclr.networks import SimCLR, check_head
 from hw.simclr.views import AUGMENTATIONS, check_augmentations, check_images, two_views
@@ -122,8 +122,8 @@ def train(
         The same `training`.
 
     Raises:
-        ValueError: If `images` are no such pictures or fewer than a batch, `epochs` is no positive integer, or the
-            batch cannot be shared equally, or the loss does not stay finite.
+        ValueError: If `images` are no such pictures, not finite or fewer than a batch, `epochs` is no positive integer,
+            the batch cannot be shared equally, or the loss does not stay finite.
 
     Examples:
         >>> import torch
@@ -160,6 +160,7 @@ def check_batch(images: Tensor, training: Training, group: ProcessGroup | None) 
         raise ValueError(
             f"images must be 8×8 of the weights' type {dtype}, got {tuple(images.shape)} of {images.dtype}"
         )
+    check_finite("images", images, "the loss is finite")
     if len(images) < size:
         raise ValueError(f"batch_size must be at most the number of pictures, {len(images)}, got {size}")
     if size % (count := 1 if group is None else get_world_size(group)):
