@@ -201,21 +201,21 @@ def statements_table(statements: Sequence[Statement], runs: Mapping[str, Sequenc
     Returns:
         An HTML element.
     """
-    head = '<thead><tr><th scope="col">Verdict</th><th scope="col">Statement</th></tr></thead>'
+    head = '<thead><tr><th scope="col">Statement</th><th scope="col">Verdict and place</th></tr></thead>'
     rows = "\n".join(_row(statement, runs.get(statement.id, ())) for statement in statements)
-    return f'<table class="ledger review">{head}<tbody>\n{rows}\n</tbody></table>'
+    return f'<table class="review">{head}<tbody>\n{rows}\n</tbody></table>'
 
 
 def _row(statement: Statement, runs: Sequence[str]) -> str:
-    listed = verdicts(statement, runs)
     links = "".join(f' <a href="#{name}">{name}</a>' for name in statement.formulas)
-    marks = "".join(f"<li>{escape(word)}{links if 'equation' in word else ''}</li>" for word in listed)
-    source = ", ".join(filter(None, (statement.where, SOURCES[statement.read])))
-    shown = [f'<p>{escape(statement.says)} <span class="where">{escape(source)}</span></p>']
+    words = [escape(word) + (links if "equation" in word else "") for word in verdicts(statement, runs)]
+    words += [escape(word) for word in (statement.where, SOURCES[statement.read]) if word]
+    shown = [f"<p>{escape(statement.says)}</p>"]
     if statement.arithmetic:
         sums = "; ".join(f"{expression} = {stated}" for expression, stated in statement.arithmetic.items())
         shown.append(f'<p class="sums">{escape(sums)}</p>')
     if statement.misread:
-        shown.append(f'<p class="misread"><span class="struck">✗ “{escape(statement.misread)}”</span></p>')
+        shown.append(f'<p class="misread"><span>✗</span> “{escape(statement.misread)}”</p>')
         shown.append(f"<p>{escape(statement.correction)}</p>")
-    return f'<tr id="claim-{statement.id}"><td><ul>{marks}</ul></td><td>{"".join(shown)}</td></tr>'
+    marks = "".join(f"<li>{word}</li>" for word in words)
+    return f'<tr id="claim-{statement.id}"><td>{"".join(shown)}</td><td><ul>{marks}</ul></td></tr>'
