@@ -95,13 +95,15 @@ def test_a_number_is_quoted_only_if_the_statement_has_it():
 
 
 class Text(HTMLParser):
+    VOID = ("col",)
+
     def __init__(self, source):
         super().__init__()
         self.open, self.ids, self.text = [], [], ""
         self.feed(source)
 
     def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
+        self.open += [tag] * (tag not in self.VOID)
         self.ids += [value for name, value in attrs if name == "id"]
 
     def handle_endtag(self, tag):

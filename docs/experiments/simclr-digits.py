@@ -181,7 +181,8 @@ for tau in (0.05, 0.2, 1.0):
     with torch.no_grad():
         a, b = (model(view) for view in views)
     spread = alignment(a, b).item(), uniformity(a).item()
-    rows.append((tau, *(f"{value:.2f}" for value in spread)))
+    words = [f"{value:.2f}" for value in spread]
+    rows.append((tau, *words))
 
 # %% jupyter={"source_hidden": true}
 display(HTML(table(["temperature", "alignment", "uniformity"], rows)))

@@ -5,6 +5,7 @@ reported*. What more is known is added: arithmetic that is computed here, formul
 at toy scale, works that contest it.
 """
 
+import math
 import re
 import tomllib
 from collections import Counter
@@ -14,7 +15,13 @@ from html import escape
 
 __all__ = ["Statement", "arithmetic_error", "quoted", "read_statements", "statements_table", "verdicts"]
 
-KINDS = {"said": "matches the paper", "measured": "only reported", "derived": "follows from the paper’s numbers"}
+KINDS = {
+    "said": "matches the paper",
+    "code": "matches the code",
+    "cited": "stated in the work cited",
+    "measured": "only reported",
+    "derived": "follows from the paper’s numbers",
+}
 SOURCES = {
     "text": "",
     "abstract": "read in the abstract",
@@ -34,7 +41,8 @@ class Statement:
         topic: The part of the ledger that it stands in.
         says: The statement.
         where: Where the paper has it, or which work.
-        kind: `said` (what the paper says or does), `measured` (what it reports) or `derived` (from its numbers).
+        kind: `said` (what the paper says or does), `code` (what its code does), `cited` (what another work says),
+            `measured` (what the paper reports) or `derived` (from its numbers).
         read: What was read: `text`, `abstract`, `code` or `second-hand`.
         misread: How it is commonly misread; with it `correction`.
         correction: What is right.
@@ -112,7 +120,7 @@ def arithmetic_error(expression: str, stated: str) -> str:
     """What is wrong with a stated value; nothing if the expression has it, rounded to the digits stated.
 
     Args:
-        expression: Numbers with +, −, ·, /, ^ and brackets between them, and √ before one.
+        expression: Numbers with +, −, ·, /, ^ and brackets between them, and √ before one; e is a number.
         stated: The value, as text.
 
     Examples:
@@ -123,6 +131,7 @@ def arithmetic_error(expression: str, stated: str) -> str:
         '76.3 − 69.3 = 7.0, not 6.8'
     """
     code = re.sub(r"√(\d+)", r"(\1**0.5)", expression)
+    code = re.sub(r"\be\b", repr(math.e), code)
     for sign, python in SIGNS.items():
         code = code.replace(sign, python)
     if not ARITHMETIC.fullmatch(code):
@@ -203,7 +212,8 @@ def statements_table(statements: Sequence[Statement], runs: Mapping[str, Sequenc
     """
     head = '<thead><tr><th scope="col">Statement</th><th scope="col">Verdict and place</th></tr></thead>'
     rows = "\n".join(_row(statement, runs.get(statement.id, ())) for statement in statements)
-    return f'<table class="review">{head}<tbody>\n{rows}\n</tbody></table>'
+    columns = '<colgroup><col><col class="place"></colgroup>'
+    return f'<table class="review">{columns}{head}<tbody>\n{rows}\n</tbody></table>'
 
 
 def _row(statement: Statement, runs: Sequence[str]) -> str:
