@@ -68,7 +68,13 @@ figure(
 # \ell_{1,2} := -\log\frac{\exp(\mathrm{sim}(z_1,z_2)/\tau)}{\sum_{k=2}^{2N}\exp(\mathrm{sim}(z_1,z_k)/\tau)}
 # ```
 #
-# A batch is all of 250 pictures, an epoch all pictures once. The temperature $\tau$ is 0.2.
+# An encoder that tells nothing apart is left with a guess:
+#
+# ```math id="digits-guess" model="embeddings" assume="collapsed"
+# \ell_{1,2} = \log(2N-1)
+# ```
+#
+# A batch is 250 pictures, an epoch all pictures once. The temperature $\tau$ is 0.2.
 
 # %%
 from hw.simclr import Settings, start, train
@@ -81,7 +87,9 @@ import math
 
 from hw.figures.curves import line_chart
 
-guess = math.log(2 * settings.batch_size - 1)
+n, tau = settings.batch_size, settings.temperature
+guess = math.log(2 * n - 1)
+bound = math.log1p((2 * n - 2) * math.exp(-n / (n - 1) / tau))
 epochs = [(step + 1) / 4 for step in range(len(run.losses))]
 figure(
     line_chart(
@@ -95,8 +103,9 @@ figure(
 )
 display(
     Markdown(
-        f"From {run.losses[0]:.2f} the loss falls to {run.losses[-1]:.2f} nats; a guess has {guess:.2f}. Zero is "
-        "out of reach: two views of one picture can differ more than views of two."
+        f"From {run.losses[0]:.2f} the loss falls to {run.losses[-1]:.2f} nats; a guess has {guess:.2f}. Below "
+        f"{bound:.2f} [no arrangement gets](../simclr.md#landmarks), and views of one picture can differ more than "
+        "views of two."
     )
 )
 
@@ -185,19 +194,21 @@ for tau in (0.05, 0.2, 1.0):
     rows.append((tau, *words))
 
 # %% jupyter={"source_hidden": true}
-display(HTML(table(["temperature", "alignment", "uniformity"], rows)))
+signed = [[str(cell).replace("-", "−") for cell in row] for row in rows]
+display(HTML(table(["temperature", "alignment", "uniformity"], signed)))
 even, close = (min(rows, key=lambda row: float(row[place]))[0] for place in (2, 1))
+least = max(rows, key=lambda row: float(row[2]))[0]
 display(
     Markdown(
-        f"In this run the views are spread most evenly at $\\tau = {even}$, and those of one picture lie closest at "
-        f"$\\tau = {close}$."
+        f"In this run the views are spread most evenly at $\\tau = {even}$ and least so at $\\tau = {least}$; those of "
+        f"one picture lie closest at $\\tau = {close}$."
     )
 )
 
 # %% [markdown]
-# A low temperature makes the loss look at the hardest negatives only. [A later
-# work](../simclr.md#claim-temperature-tolerance) finds that it then spreads its features most; that need not show in a
-# small network after a few epochs. What it does to a classifier is [measured with ten
+# A low temperature makes the loss look mostly at the hardest negatives. [A later
+# work](../simclr.md#claim-temperature-tolerance) (December 2020) finds that it then spreads features most, which is not
+# what this run shows. What the temperature does to a classifier is [measured with ten
 # seeds](../simclr.md#what-shows-on-digits).
 #
 # To go on: leave out an augmentation, or train for longer, and look at the probe again. `python -m hw.simclr --help`

@@ -1,7 +1,9 @@
-"""What SimCLR's paper claims, tried on handwritten digits: runs that differ in one setting at a time, for question 5.
+"""What SimCLR's paper claims, tried on handwritten digits: runs that differ in one setting or two, for question 5.
 
 Each run is made with `SEEDS` seeds, which also divide the digits anew; runs that are compared share seeds, and so
-digits and labels. Their differences, one for each seed, have an interval of Student's t distribution.
+digits and, but for the supervised networks, labels. Their differences, one for each seed, have an interval of
+Student's t distribution. One seed serves the division, the weights and the draws of labels, each by a generator of its
+own.
 
 References:
     Chen, Kornblith, Norouzi and Hinton (2020), *A Simple Framework for Contrastive Learning of Visual Representations*,
@@ -44,11 +46,14 @@ __all__ = [
     "DEFAULT",
     "EPOCHS",
     "LABELS",
+    "LEVEL",
     "SEEDS",
+    "SHARES",
     "TEMPERATURES",
     "Difference",
     "Finding",
     "accuracies",
+    "baselines",
     "compare",
     "digits_of",
     "findings",
@@ -57,11 +62,13 @@ __all__ = [
     "nearest_accuracy",
     "record",
     "recorded",
+    "run",
 ]
 
 SEEDS = 10
 LEVEL = 0.99  # of the intervals
-LABELS = (1, 10)  # labeled examples of each class; 1 % and 10 % of the training set, beside all of it
+LABELS = (1, 10)  # labeled examples of each class, beside all of the training set
+SHARES = ("1 % of labels", "10 % of labels", "all labels")
 DRAWS = 10  # of those examples
 DEFAULT = Settings(temperature=0.2)
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -113,16 +120,18 @@ class Difference(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What the runs say to a claim of the paper.
+    """A comparison of runs.
 
     Attributes:
-        claim: The claim's id in the ledger of claims.
+        claim: Id of the statement that it belongs to, in the ledger of claims.
         says: What is compared.
-        difference: Of accuracies, positive if the claim holds here.
+        claimed: Whether the paper makes this comparison, with as many labels; what else was compared is told beside.
+        difference: Of accuracies, positive if the first is better.
     """
 
     claim: str
     says: str
+    claimed: bool
     difference: Difference
 
 
@@ -239,85 +248,78 @@ def compare(first: Sequence[float], second: Sequence[float], quantile: float) ->
 
 
 def findings(kept: dict[str, Any]) -> list[Finding]:
-    """What the runs of a record say to claims of the paper: each a difference that would be positive if it holds here.
+    """Comparisons of the runs of a record, each positive if what the paper says, or would lead to expect, holds here.
 
     Args:
         kept: A record.
     """
-    runs, quantile, shares = kept["runs"], kept["quantile"], ("1 % of labels", "10 % of labels", "all labels")
+    runs, quantile = kept["runs"], kept["quantile"]
+    supervised = ("supervised", "supervised on views")
 
-    def of(name: str, space: str = "h", place: int = -1) -> list[float]:
+    def of(name: str, place: int = -1, space: str = "h") -> list[float]:
         return [run[space][place] for run in runs[name]]
 
     def baseline(name: str, place: int) -> list[float]:
         return [run[name][place] for run in kept["baselines"]]
 
-    def gap(epochs: int) -> list[float]:
-        most, least = (of(_batch(batch, epochs)) for batch in (max(BATCHES), min(BATCHES)))
-        return [a - b for a, b in zip(most, least, strict=True)]
-
     def nearest(space: str) -> list[float]:
         return [run["nearest"][space] for run in runs["default"]]
 
-    nothing, usual = [0.0] * SEEDS, DEFAULT.augmentations
-    pairs = [
-        *(
-            (
-                "head-gain",
-                f"nonlinear head over {head}, {share}",
-                of("default", place=place),
-                of(f"head {head}", place=place),
-            )
-            for head in ("none", "linear")
-            for place, share in enumerate(shares)
-        ),
-        *(
-            ("representation-before-head", f"h over z, {share}", of("default", "h", place), of("default", "z", place))
-            for place, share in enumerate(shares)
-        ),
-        ("representation-before-head", "h over z, nearest of ten", nearest("h"), nearest("z")),
-        *(
-            ("temperature", f"τ = 0.1 over {tau:g}", of("temperature 0.1"), of(f"temperature {tau:g}"))
-            for tau in (0.05, 0.5, 1.0)
-        ),
-        (
-            "batch-range",
-            f"{max(EPOCHS)} epochs over {min(EPOCHS)}",
-            of(_batch(250, max(EPOCHS))),
-            of(_batch(250, min(EPOCHS))),
-        ),
-        *(
-            ("batch-gap", f"batch {max(BATCHES)} over {min(BATCHES)}, {epochs} epochs", gap(epochs), nothing)
-            for epochs in EPOCHS
-        ),
-        (
-            "batch-gap",
-            f"its lead at {min(EPOCHS)} epochs over that at {max(EPOCHS)}",
-            gap(min(EPOCHS)),
-            gap(max(EPOCHS)),
-        ),
-        *(
-            (
-                "crop-and-color",
-                f"all four over {name} alone, {shares[place]}",
-                of("default", place=place),
-                of(f"only {name}", place=place),
-            )
-            for place in (0, 2)
-            for name in usual
-        ),
-        *(
-            ("one-percent", f"h over {name}, {shares[place]}", of("default", place=place), baseline(name, place))
-            for name in ("pixels", "supervised", "supervised on views")
-            for place in (0, 1)
-        ),
-        ("supervised-gap", "supervised over h, all labels", baseline("supervised", -1), of("default")),
-    ]
-    return [Finding(claim, says, compare(first, second, quantile)) for claim, says, first, second in pairs]
+    def lead(epochs: int, place: int = -1) -> list[float]:
+        most, least = (of(_batch(batch, epochs), place) for batch in (max(BATCHES), min(BATCHES)))
+        return [a - b for a, b in zip(most, least, strict=True)]
+
+    nothing, shares = [0.0] * SEEDS, dict(enumerate(SHARES))
+    pairs: list[tuple[str, str, bool, list[float], list[float]]] = []
+
+    def add(claim: str, says: str, claimed: bool, first: list[float], second: list[float]) -> None:
+        pairs.append((claim, says, claimed, first, second))
+
+    for head in ("none", "linear"):
+        for place, share in shares.items():
+            says, claimed = f"nonlinear head over {head}, {share}", share == "all labels"
+            add("head-gain", says, claimed, of("default", place), of(f"head {head}", place))
+    for place, share in shares.items():
+        first, second = of("default", place), of("default", place, "z")
+        add("representation-before-head", f"h over z, {share}", share == "all labels", first, second)
+    for batch in (250, 50):
+        name = _batch(batch, max(EPOCHS))
+        says = f"h over z, all labels, batch {batch}, {max(EPOCHS)} epochs"
+        add("representation-before-head", says, True, of(name), of(name, space="z"))
+    add("representation-before-head", "h over z, nearest of ten", False, nearest("h"), nearest("z"))
+    for tau in (0.05, 0.2, 0.5, 1.0):
+        first, second = of(_temperature(0.1)), of(_temperature(tau))
+        add("temperature", f"τ = 0.1 over {tau:g}, all labels", True, first, second)
+    add("temperature", "τ = 0.1 over 0.5, 1 % of labels", False, of(_temperature(0.1), 0), of(_temperature(0.5), 0))
+    first, second = (of(_temperature(tau), space="z") for tau in (0.1, 1.0))
+    add("temperature", "τ = 0.1 over 1, all labels, z", False, first, second)
+    first, second = of(_batch(250, max(EPOCHS))), of(_batch(250, min(EPOCHS)))
+    add("longer-training", f"{max(EPOCHS)} epochs over {min(EPOCHS)}, all labels", True, first, second)
+    for place, share in ((-1, "all labels"), (1, "10 % of labels")):
+        for epochs in EPOCHS:
+            says = f"batch {max(BATCHES)} over {min(BATCHES)}, {epochs} epochs, {share}"
+            add("batch-gap", says, share == "all labels", lead(epochs, place), nothing)
+    for place, share in ((0, "1 % of labels"), (-1, "all labels")):
+        for name in DEFAULT.augmentations:
+            says, claimed = f"all four over {name} alone, {share}", share == "all labels"
+            add("no-single-augmentation", says, claimed, of("default", place), of(f"only {name}", place))
+    for name in ("pixels", *supervised):
+        for place in (0, 1):
+            says, claimed = f"h over {name}, {shares[place]}", name in supervised
+            add("few-labels-over-supervised", says, claimed, of("default", place), baseline(name, place))
+    add("supervised-gap", "supervised over h, all labels", True, baseline("supervised", -1), of("default"))
+    return [Finding(claim, says, claimed, compare(*both, quantile)) for claim, says, claimed, *both in pairs]
+
+
+def _temperature(tau: float) -> str:
+    return _name(replace(DEFAULT, temperature=tau))
 
 
 def _batch(size: int, epochs: int) -> str:
-    settings = replace(DEFAULT, batch_size=size, epochs=epochs)
+    return _name(replace(DEFAULT, batch_size=size, epochs=epochs))
+
+
+def _name(settings: Settings) -> str:
     return next(name for name, other in CONDITIONS.items() if other == settings)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hw.arguments import check_generator
 
-__all__ = ["Digits", "load_digits"]
+__all__ = ["TRAINING", "Digits", "load_digits"]
 
 TRAINING = 1000
 

@@ -135,7 +135,7 @@ def _output(output: NotebookNode) -> str:
 
 
 def _fence(language: str, text: str) -> str:
-    ticks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    ticks = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return f"{ticks}{language}\n{text.rstrip()}\n{ticks}"
 
 

@@ -1,4 +1,4 @@
-"""A review's statements about a paper: where each stands, and a verdict that is derived and never set by hand.
+"""A review's statements about a paper: where each stands, and verdicts made from its kind and from what was checked.
 
 A statement that tells what the paper says or does *matches the paper*; one that tells what was measured is *only
 reported*. What more is known is added: arithmetic that is computed here, formulas of the page that are checked, runs
@@ -49,7 +49,7 @@ class Statement:
         dated: Month of the first version of a later work.
         contested: Works that contest it.
         arithmetic: Expressions with the value that is stated, to the digits stated.
-        formulas: Formulas of the page that it follows from.
+        formulas: Formulas of the page that say it, or a part of it.
     """
 
     id: str
@@ -83,7 +83,7 @@ def read_statements(text: str, formulas: Container[str]) -> list[Statement]:
 
     Args:
         text: The file's text.
-        formulas: Ids of the formulas that are on the page.
+        formulas: Ids of the formulas that the page shows as true.
 
     Raises:
         ValueError: If an id is there twice, a field is unknown, a formula is not on the page, or arithmetic fails.
@@ -98,7 +98,7 @@ def read_statements(text: str, formulas: Container[str]) -> list[Statement]:
         ... kind = "derived"
         ... arithmetic = {"76.3 − 69.3" = "7.0"}
         ... '''
-        >>> read_statements(text, formulas=()) [0].where
+        >>> read_statements(text, formulas=())[0].where
         'Appendix B.8'
     """
     known = {field.name for field in fields(Statement)}
@@ -109,7 +109,7 @@ def read_statements(text: str, formulas: Container[str]) -> list[Statement]:
         found.append(Statement(**row))
         for formula in found[-1].formulas:
             if formula not in formulas:
-                raise ValueError(f"formulas of {found[-1].id!r} must be on the page, got {formula!r}")
+                raise ValueError(f"formulas of {found[-1].id!r} must be shown as true on the page, got {formula!r}")
     twice = [name for name, count in Counter(statement.id for statement in found).items() if count > 1]
     if twice:
         raise ValueError(f"id must be given once, got {twice[0]!r} again")
@@ -162,7 +162,7 @@ def verdicts(statement: Statement, runs: Sequence[str] = ()) -> list[str]:
     if statement.arithmetic:
         found.append("arithmetic computed here")
     if statement.formulas:
-        found.append("follows from an equation, checked here")
+        found.append("rests on an equation, checked here")
     if runs:
         counts = Counter(runs)
         told = [f"{counts[word]} {word}" for word in ("yes", "no", "undecided") if counts[word]]
@@ -173,7 +173,7 @@ def verdicts(statement: Statement, runs: Sequence[str] = ()) -> list[str]:
 
 
 def quoted(statements: Sequence[Statement], name: str, number: str) -> str:
-    """A number for the prose of a review, if the statement has it; so prose and ledger cannot disagree.
+    """A number for the prose of a review, if the statement has it; so it stands in the ledger too.
 
     Args:
         statements: The statements.
