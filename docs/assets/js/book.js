@@ -1,4 +1,24 @@
+// The theme's script brings search, copy buttons and the switch of color scheme. A page is complete without them, so the
+// script comes when the reader first moves. Its address is set when the site is built.
+const { theme } = document.currentScript.dataset;
+const signs = ["pointermove", "pointerdown", "touchstart", "keydown", "focusin"];
+const load = () => {
+  for (const sign of signs) removeEventListener(sign, load, true);
+  const script = document.createElement("script");
+  script.src = theme;
+  document.body.append(script);
+};
+for (const sign of signs) addEventListener(sign, load, { capture: true, passive: true });
+
 // Material puts each copy button into a nav of its own, which would make every snippet a landmark without a name.
 new MutationObserver(() => {
   for (const nav of document.querySelectorAll("nav.md-code__nav")) nav.setAttribute("role", "none");
 }).observe(document.body, { childList: true, subtree: true });
+
+// The drawer's switch is a label, which no key reaches.
+for (const label of document.querySelectorAll("label.md-header__button[for=__drawer]")) {
+  Object.assign(label, { role: "button", tabIndex: 0, ariaLabel: "Pages" });
+  label.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); label.click(); }
+  });
+}

@@ -17,7 +17,7 @@ from hw.checked_math.records import Counterexample, Record, Relation
 
 __all__ = ["check_formula", "error_record"]
 
-OPTIONS = {"id", "model", "assume", "expect", "implements", "test", "cite"}
+OPTIONS = {"id", "model", "assume", "expect", "implements", "test", "cite", "was"}
 
 
 def check_formula(formula: Formula, context: Context) -> Record:

@@ -14,6 +14,10 @@ from platform import python_version
 from tempfile import TemporaryDirectory
 
 from hw import __version__
+from hw.site.frame import lighten
+from hw.site.offline import NAME, pack
+from hw.site.policy import protect
+from hw.site.sharing import draw_pictures
 
 __all__ = ["build", "serve"]
 
@@ -22,14 +26,14 @@ WATCHED = ("docs", "src", "mkdocs.yml")
 
 
 def build(root: Path, target: Path) -> None:
-    """Build the site, strictly, and beside it the wheel that its pages tell readers to install.
+    """Build the site, strictly, with its wheel, its zip to read offline, and a picture and a policy for each page.
 
     Args:
         root: The checkout.
         target: The folder that becomes the site; replaced only when the whole build has succeeded.
 
     Raises:
-        RuntimeError: If a page cannot be built; MkDocs has then logged which one and why.
+        RuntimeError: If a page cannot be built, which MkDocs has then logged, or holds a script of its own.
     """
     from flit_core.wheel import make_wheel_in
 
@@ -39,6 +43,10 @@ def build(root: Path, target: Path) -> None:
         fresh = folder / "site"
         _build_pages(root, fresh)
         make_wheel_in(root / "pyproject.toml", fresh)
+        draw_pictures(fresh)
+        lighten(fresh)
+        protect(fresh)
+        pack(fresh)
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(fresh, target)
 
@@ -124,11 +132,14 @@ def _facts(root: Path) -> dict[str, str]:
     """Environment of a build: the wheel's name, when and with what the site was checked, how the tools behave."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "mkdocs-material"))
     commit = _git(root, "log", "-1", "--format=%h of %cs") or "without a commit"
+    committed = _git(root, "log", "-1", "--format=%ct") or "0"
     changed = " with changes since" if _git(root, "status", "--porcelain") else ""
     return {
         "HW_WHEEL": f"hw-{__version__}-py3-none-any.whl",
+        "HW_OFFLINE": NAME,
+        "HW_EXPIRES": time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(int(committed) + 360 * 86_400)),
         "HW_CHECKED": f"commit {commit}{changed}, Python {python_version()}, {versions}",
-        "SOURCE_DATE_EPOCH": _git(root, "log", "-1", "--format=%ct") or "0",
+        "SOURCE_DATE_EPOCH": committed,
         "NO_MKDOCS_2_WARNING": "1",
         "PYTHONSTARTUP": "",  # a notebook's kernel would run it
         "OMP_NUM_THREADS": "1",  # the snippets are small: more threads only wait for one another

@@ -126,6 +126,9 @@ class _Fences(Preprocessor):
         if fence.language != "math":
             return match[0]
         shown = self.formulas.set(fence.code, fence.options.get("id", ""))
+        former = fence.options.get("was", "").split()
+        self.formulas.shown.update(former)
+        shown = "".join(f'<span id="{html.escape(name)}"></span>' for name in former) + shown
         return f"\n{match['indent']}{self.md.htmlStash.store(shown)}\n"
 
 

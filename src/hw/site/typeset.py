@@ -47,12 +47,6 @@ def typeset(latex: str, katex: Path, *, display: bool = False) -> str:
 
     Raises:
         ValueError: If KaTeX does not accept the formula.
-
-    Examples:
-        >>> from pathlib import Path
-        >>> from hw.site.typeset import typeset
-        >>> "<msup>" in typeset("x^2", Path("docs/assets/katex/katex.min.js"))
-        True
     """
     arguments = ", ".join(map(json.dumps, (latex, display, MACROS)))
     answer = json.loads(_context(katex).eval(f"JSON.stringify(render({arguments}))"))
