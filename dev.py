@@ -39,6 +39,8 @@ OFFER = """python3 dev.py TASK
   serve [port]           build the site and serve it on http://127.0.0.1:8000, again after each change
   test [arguments ...]   run the tests, in a process for every core; with arguments, pytest with just these
   site                   build the site into site/; a warning is an error
+  check [gates ...]      the tests, then the site in a browser, gate by gate; with names, these gates on site/ as it is
+  accept                 take the built site's look and its formulas' ids as reviewed, after a change that is meant
   lock [arguments ...]   write requirements.lock; the arguments are uv's (--upgrade: the newest versions)
 
 The first task installs what all of them need into .venv, which takes minutes. So does the first one
@@ -61,7 +63,7 @@ UNFIT_TO_LOCK = {
 
 def main(task: str = "", *arguments: str) -> None:
     """Do a task, or say which there are."""
-    tasks = {"serve": serve, "test": test, "site": site, "lock": lock}
+    tasks = {"serve": serve, "test": test, "site": site, "check": check, "accept": accept, "lock": lock}
     if task in ("", "help", "-h", "--help"):
         print(OFFER)
     elif task not in tasks:
@@ -94,6 +96,17 @@ def site(*more: str) -> None:
     """Build the site."""
     refuse("site", more)
     run("-m", "hw.site", "build")
+
+
+def check(*arguments: str) -> None:
+    """Run the gates: what a reader meets is what is tested."""
+    run("tests/browser", *arguments)
+
+
+def accept(*more: str) -> None:
+    """Take the site as it looks now as reviewed."""
+    refuse("accept", more)
+    run("tests/browser", "--accept")
 
 
 def lock(*arguments: str) -> None:

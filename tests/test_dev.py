@@ -105,19 +105,20 @@ def is_one_line(err):
 def test_alone_it_prints_what_it_offers(project):
     code, out, err = project.run()
     assert (code, err) == (0, "")
-    assert all(re.search(rf"^  {task} ", out, re.MULTILINE) for task in ("serve", "test", "site", "lock"))
+    assert all(re.search(rf"^  {task} ", out, re.MULTILINE) for task in ("serve", "test", "site", "check", "accept", "lock"))
     assert not project.stamp.parent.exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tset"], "there is no task tset; the tasks are serve, test, site, lock"),
+        (["tset"], "there is no task tset; the tasks are serve, test, site, check, accept, lock"),
         (["serve", "0"], "port must be a number from 1 to 65535, got 0"),
         (["serve", "65536"], "port must be a number from 1 to 65535, got 65536"),
         (["serve", "http"], "port must be a number from 1 to 65535, got http"),
         (["serve", "8001", "8002"], "serve has no use for 8002"),
         (["site", "--strict"], "site has no use for --strict"),
+        (["accept", "all"], "accept has no use for all"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_anything_is_made(project, arguments, message):
@@ -394,8 +395,8 @@ def test_the_lock_answers_pyproject():
             assert requirement.specifier.contains(version), requirement
 
 
-@pytest.mark.parametrize(("status", "done"), [(0, ["test", "site"]), (1, ["test"])])
-def test_ci_runs_the_tests_and_then_the_site_from_anywhere(tmp_path, status, done):
+@pytest.mark.parametrize(("status", "done"), [(0, ["test", "check --no-tests"]), (1, ["test"])])
+def test_ci_runs_the_tests_and_then_the_gates_from_anywhere(tmp_path, status, done):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     (tmp_path / "python3").write_text(f'#!/bin/sh\necho "$@" >> calls\nexit {status}\n')

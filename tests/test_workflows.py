@@ -69,7 +69,16 @@ def test_actions_are_pinned_by_commit_with_their_version(path):
 def test_each_workflow_tests_before_it_builds(path):
     steps = next(iter(yaml.safe_load(path.read_text())["jobs"].values()))["steps"]
     runs = [step["run"] for step in steps if "run" in step]
-    assert runs == ["python3 dev.py test", "python3 dev.py site"]
+    assert runs[:2] == ["python3 dev.py test", "python3 dev.py check --no-tests"]
+
+
+def test_a_release_carries_the_wheel_and_the_offline_copy_that_the_gates_have_seen():
+    (job,) = yaml.safe_load((GITHUB / "workflows" / "release.yml").read_text())["jobs"].values()
+    assert job["permissions"] == {"contents": "write"}
+    *_, gates, release = (step["run"] for step in job["steps"] if "run" in step)
+    assert gates == "python3 dev.py check --no-tests"
+    assert release.startswith("gh release create")
+    assert release.endswith("site/hw-*.whl site/hw-offline.zip")
 
 
 def test_the_check_runs_on_the_oldest_and_the_newest_python():

@@ -30,6 +30,7 @@ from hw.simclr import AUGMENTATIONS, augment, load_digits
 digits = load_digits(torch.Generator().manual_seed(0))
 print(*(tuple(part.shape) for part in digits), sep="\n")
 print(*AUGMENTATIONS)
+usual = ["crop", "rotate", "contrast", "noise"]
 
 # %% [markdown]
 # A view is a picture after random augmentations. Each can be left out:
@@ -46,7 +47,6 @@ def figure(svg, words):
     display(HTML(f"<figure>\n{standalone(svg)}\n<figcaption>{words}</figcaption>\n</figure>"))
 
 
-usual = ["crop", "rotate", "contrast", "noise"]
 rng = torch.Generator().manual_seed(1)
 chosen = digits.train_images[:6]
 rows = {"as they are": chosen}
@@ -157,6 +157,8 @@ display(HTML(table(["right of the test pictures", "10 labels", "100 labels", "al
 # %%
 from torch.nn.functional import normalize
 
+with torch.no_grad():
+    h = [run.model.encoder(part) for part in (digits.train_images, digits.test_images)]
 units = [normalize(features) for features in h]
 nearest = (units[1] @ units[0].T).topk(5).indices
 same = digits.train_labels[nearest] == digits.test_labels[:, None]

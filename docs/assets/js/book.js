@@ -6,6 +6,7 @@ const load = () => {
   for (const sign of signs) removeEventListener(sign, load, true);
   const script = document.createElement("script");
   script.src = theme;
+  script.addEventListener("load", () => document.documentElement.classList.remove("waiting")); // it knows the system's scheme
   document.body.append(script);
 };
 for (const sign of signs) addEventListener(sign, load, { capture: true, passive: true });

@@ -17,7 +17,8 @@ BUNDLE = re.compile(r'<script src="([^"]*assets/javascripts/bundle\.[^"]+)"></sc
 BOOK = re.compile(r'(<script src="[^"]*assets/js/book\.js")')
 TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 SCROLLING = (
-    r'<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="data">\1</table></div></div>'
+    r'<div class="md-typeset__scrollwrap" role="group" aria-label="table" tabindex="0">'
+    r'<div class="md-typeset__table"><table class="data">\1</table></div></div>'
 )
 INVALID = (
     ' tabindex=""',

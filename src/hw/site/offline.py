@@ -15,7 +15,7 @@ LEFT_OUT = re.compile(
 )
 TAG = re.compile(r"<(?:a|link|img)\b[^>]*>")
 ADDRESS = re.compile(r'\b(href|src)="([^":]*)"')
-SCRIPT = re.compile(r"\s*<script\b.*?</script>", re.DOTALL)
+LEFT_ON_SITE = re.compile(r"\s*(?:<script\b.*?</script>|<link rel=\"preload\"[^>]*>)", re.DOTALL)
 OFFER = re.compile(r'(<p class="offline">).*?</p>', re.DOTALL)
 WHY = "This is the copy to read offline. Search and copy buttons need scripts, and what scripts do needs a server."
 
@@ -59,7 +59,7 @@ def static_form(page: str, name: str = "index.html") -> str:
         >>> print(static_form('<a href="../flows/#elbo">2</a><script>1</script>'))
         <a href="../flows/index.html#elbo">2</a>
     """
-    page = TAG.sub(lambda tag: ADDRESS.sub(_to_file, tag[0]), SCRIPT.sub("", page))
+    page = TAG.sub(lambda tag: ADDRESS.sub(_to_file, tag[0]), LEFT_ON_SITE.sub("", page))
     page = page.replace("'self'", "'self' file:")  # some browsers hold each file to be a site of its own
     return OFFER.sub(lambda offer: f"{offer[1]}{escape(WHY)}</p>", page)
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 from pathlib import Path
 
-__all__ = ["policy", "protect"]
+__all__ = ["META", "policy", "protect"]
 
 ALLOWED = {
     "default-src": "'none'",
@@ -25,12 +25,13 @@ ALLOWED = {
 }
 INLINE = re.compile(r"<(script|style)\b([^>]*)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 OF_THE_THEME = (
-    'document.documentElement.className="js"',
+    "document.documentElement.className=__md_get(",
     "__md_scope=new URL(",
     "var palette=__md_get(",
     "var target=document.getElementById(location.hash",
 )
 CHARSET = '<meta charset="utf-8">'
+META = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 
 
 def policy(page: str) -> str:

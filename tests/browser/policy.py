@@ -1,0 +1,59 @@
+"""The gate `policy`: every page carries its Content Security Policy, and the browser has nothing to refuse."""
+
+import re
+from functools import partial
+from html import unescape
+from pathlib import Path
+
+from browsing import Result, awaken, launched, pages, serving, shared
+
+from hw.site.policy import META, policy
+
+__all__ = ["broken", "check", "unprotected"]
+
+GROUPS = 4
+LOADING = re.compile(r"<(?:link|script|style|img)\b")
+LISTEN = """addEventListener("securitypolicyviolation",
+    event => (window.refused ??= []).push(`${event.effectiveDirective} refuses ${event.blockedURI}`))"""
+
+
+def check(site: Path) -> Result:
+    """Read the policy of every page of a built site, and open the page under it."""
+    names = pages(site)
+    found = [finding for name in names for finding in unprotected(site, name)]
+    groups = [names[start::GROUPS] for start in range(GROUPS) if names[start::GROUPS]]
+    found += [finding for group in shared(partial(broken, site), groups) for finding in group]
+    return Result(f"{len(names)} pages, each with a policy", found)
+
+
+def unprotected(site: Path, name: str) -> list[str]:
+    """Return what is wrong with a page's policy, read in its HTML."""
+    page = (site / name / "index.html" if not name.endswith(".html") else site / name).read_text("utf-8")
+    found = list(META.finditer(page))
+    if len(found) != 1:
+        return [f"{name or 'home'}: must have one Content-Security-Policy, has {len(found)}"]
+    first = LOADING.search(page)
+    if first and first.start() < found[0].start():
+        return [f"{name or 'home'}: {first[0]} stands before the Content-Security-Policy, which does not govern it"]
+    try:
+        due = policy(page)
+    except ValueError as error:
+        return [f"{name or 'home'}: {error}"]
+    return [] if unescape(found[0][1]) == due else [f"{name or 'home'}: the Content-Security-Policy must be {due}"]
+
+
+def broken(site: Path, names: list[str]) -> list[str]:
+    """Open pages, with their scripts and the search at work, and return what the browser refused."""
+    found = []
+    with serving(site) as base, launched() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.add_init_script(LISTEN)
+        for name in names:
+            page.goto(base + name)
+            awaken(page)
+            if page.locator("#__search").count():
+                page.evaluate("document.getElementById('__search').click()")
+                page.wait_for_timeout(150)
+            refused = page.evaluate("[...new Set(window.refused ?? [])]")
+            found += [f"{name or 'home'}: {line.replace(base, '')}" for line in refused]
+    return found
