@@ -105,7 +105,9 @@ def is_one_line(err):
 def test_alone_it_prints_what_it_offers(project):
     code, out, err = project.run()
     assert (code, err) == (0, "")
-    assert all(re.search(rf"^  {task} ", out, re.MULTILINE) for task in ("serve", "test", "site", "check", "accept", "lock"))
+    assert all(
+        re.search(rf"^  {task} ", out, re.MULTILINE) for task in ("serve", "test", "site", "check", "accept", "lock")
+    )
     assert not project.stamp.parent.exists()
 
 

@@ -157,8 +157,9 @@ display(HTML(table(["right of the test pictures", "10 labels", "100 labels", "al
 # %%
 from torch.nn.functional import normalize
 
+both = digits.train_images, digits.test_images
 with torch.no_grad():
-    h = [run.model.encoder(part) for part in (digits.train_images, digits.test_images)]
+    h = [run.model.encoder(images) for images in both]
 units = [normalize(features) for features in h]
 nearest = (units[1] @ units[0].T).topk(5).indices
 same = digits.train_labels[nearest] == digits.test_labels[:, None]

@@ -114,7 +114,7 @@ def cores() -> int:
 
 def awaken(page: Page) -> None:
     """Move, as a reader does, and wait for the theme's script, which comes at that."""
-    if page.locator("script[data-theme]").count():
+    if page.locator("html:not(.no-js) script[data-theme]").count():
         page.evaluate("dispatchEvent(new Event('pointermove'))")
         page.wait_for_function("() => window.component$ !== undefined")
 

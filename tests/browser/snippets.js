@@ -35,7 +35,7 @@ async () => {
 
   const all = [...document.querySelectorAll("pre > code")].filter((code) => !output(block(code)));
   const runnable = all.filter((code) => !kind(code));
-  let deadline = performance.now() + 10_000; // the theme adds its buttons, all at once, when its script has come
+  let deadline = performance.now() + 2000; // the theme adds its buttons, all at once, after its script has come
   while (!runnable.every(button) && performance.now() < deadline) {
     await new Promise((done) => setTimeout(done, 50));
     if (runnable.some(button)) deadline = Math.min(deadline, performance.now() + 500);

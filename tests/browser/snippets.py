@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from browsing import Result, launched, pages, serving
+from browsing import Result, awaken, cores, launched, pages, serving
 from installed import NotInstalled, closure, environment
 from packaging.requirements import InvalidRequirement, Requirement
 from playwright.sync_api import Page
@@ -67,16 +67,12 @@ def check(site: Path) -> Result:
         How many there are of each kind; the code that is not run is named with its kind.
     """
     visits, found = [], []
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(_cores()) as pool:
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
         for visit in _visits(site):
             visits.append(visit)
             found.append(_started(visit, site, Path(folder), pool))
         findings = [finding for waiting in found for future in waiting for finding in future.result()]
     return Result(_figure(visits), findings)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _visits(site: Path) -> Iterator[Visit]:
@@ -94,8 +90,7 @@ def _visits(site: Path) -> Iterator[Visit]:
 
 def _read(tab: Page, base: str, address: str) -> Visit:
     tab.goto(base + address)
-    tab.mouse.move(0, 0)
-    tab.mouse.move(1, 1)  # the theme's script comes when the reader first moves
+    awaken(tab)
     visit = Visit(address=address, **tab.evaluate(SCRIPT))
     _click(tab, [*visit.blocks, *visit.formulas])
     return visit

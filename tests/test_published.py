@@ -1,0 +1,109 @@
+"""What is done to the pages after MkDocs has built them; `tests/browser` looks at the results in a browser."""
+
+import struct
+from pathlib import Path
+
+import markdown
+import pytest
+
+from hw.site.frame import lighten
+from hw.site.sharing import draw_pictures
+
+PAGE = """<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="{root}assets/css/a.css">
+<link rel="stylesheet" href="{root}assets/katex/b.css"></head><body>
+<input type="checkbox" id="__drawer" autocomplete="off"><label tabindex=""></label>
+<table><tr><td>1</td></tr></table><table class="review"></table>
+<script src="{root}assets/javascripts/bundle.1.min.js"></script>
+<script src="{root}assets/js/book.js"></script></body></html>"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    for folder in ("assets/css", "assets/katex", "page"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "assets/css/a.css").write_text("a { background: url(../x.png) }\n/*# sourceMappingURL=a.css.map */")
+    (tmp_path / "assets/katex/b.css").write_text(
+        '@font-face { src: url("fonts/k.woff2") } b { c: url(data:image/png,1) }'
+    )
+    (tmp_path / "index.html").write_text(PAGE.format(root=""))
+    (tmp_path / "page/index.html").write_text(PAGE.format(root="../"))
+    return tmp_path
+
+
+def test_style_sheets_become_one_with_their_addresses(site):
+    lighten(site)
+    sheet = (site / "assets/css/site.css").read_text()
+    assert "url(../x.png)" in sheet
+    assert "url(../katex/fonts/k.woff2)" in sheet
+    assert "url(data:image/png,1)" in sheet
+    assert "sourceMapping" not in sheet
+    assert not (site / "assets/katex/b.css").exists()
+    for name, root in (("index.html", ""), ("page/index.html", "../")):
+        page = (site / name).read_text()
+        assert page.count("stylesheet") == page.count(f'href="{root}assets/css/site.css"') == 1
+
+
+def test_the_themes_script_waits_and_its_markup_is_valid(site):
+    lighten(site)
+    page = (site / "page/index.html").read_text()
+    assert '<script src="../assets/js/book.js" data-theme="../assets/javascripts/bundle.1.min.js">' in page
+    assert page.count("<script") == 1
+    assert "autocomplete" not in page
+    assert 'tabindex=""' not in page
+    assert page.count('tabindex="0"><div class="md-typeset__table"><table class="data">') == 1
+    assert '<table class="review"></table>' in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("bundle.1", "other", "the theme's bundle"),
+        ("js/book.js", "js/other.js", r"assets/js/book\.js"),
+        ("assets/katex/b.css", "assets/katex/c.css", "the same style sheets"),
+    ],
+)
+def test_a_frame_that_it_does_not_know_is_refused(site, old, new, message):
+    page = site / "page/index.html"
+    page.write_text(page.read_text().replace(old, new))
+    with pytest.raises(RuntimeError, match=rf"index\.html: .*{message}"):
+        lighten(site)
+
+
+def test_a_former_id_of_a_formula_stays_an_anchor():
+    fence = '```math id="two" was="deux zwei" model="latent"\n1 + 1 = 2\n```\n'
+    options = {"hw.site.marks": {"ledger": "", "cache": ""}}
+    page = markdown.markdown(fence, extensions=["hw.site.marks", "pymdownx.superfences"], extension_configs=options)
+    assert '<span id="deux"></span><span id="zwei"></span><div class="claim checked" id="two">' in page
+    assert '<span id="' not in markdown.markdown(
+        fence.replace(' was="deux zwei"', ""), extensions=["hw.site.marks"], extension_configs=options
+    )
+
+
+def test_the_picture_of_a_page_shows_its_own_grid(site, tmp_path):
+    from PIL import Image
+
+    root = tmp_path / "shared"
+    (root / "assets/css").mkdir(parents=True)
+    (root / "assets/css/book.css").write_text(
+        "--paper: light-dark(#ffffff, #000000); --ink: #000000; --soft: #777777; --seen: #0000ff; --wrong: #ff0000;"
+    )
+    fonts = Path(__file__).parent.parent / "docs/assets/fonts"
+    (root / "assets/fonts").symlink_to(fonts)
+    head = "".join(
+        f'<meta property="og:{name}" content="{value}">'
+        for name, value in {
+            "site_name": "Site",
+            "title": "A page",
+            "description": "Words",
+            "image": "http://x/p.png",
+        }.items()
+    )
+    cells = "".join(f'<rect class="seen" x="{24 * x}" y="0" width="24" height="24"/>' for x in range(3))
+    (root / "index.html").write_text(f'{head}<svg class="pixels">{cells}</svg>')
+    draw_pictures(root)
+    blue = [color for count, color in Image.open(root / "assets/share/p.png").getcolors(10**6) if count > 20_000]
+    assert (0, 0, 255) in blue
+    assert (root / "assets/share/p.png").read_bytes()[16:24] == struct.pack(">II", 1200, 630)
+    (root / "index.html").write_text(f'{head}<svg class="pixels">{cells.replace("seen", "rest")}</svg>')
+    draw_pictures(root)
+    assert (0, 0, 255) not in [c for n, c in Image.open(root / "assets/share/p.png").getcolors(10**6) if n > 20_000]
