@@ -6,7 +6,10 @@ const load = () => {
   for (const sign of signs) removeEventListener(sign, load, true);
   const script = document.createElement("script");
   script.src = theme;
-  script.addEventListener("load", () => document.documentElement.classList.remove("waiting")); // it knows the system's scheme
+  script.addEventListener("load", () => {
+    document.dispatchEvent(new Event("DOMContentLoaded")); // it waits for this, which is over by now
+    document.documentElement.classList.remove("waiting"); // it knows the system's scheme
+  });
   document.body.append(script);
 };
 for (const sign of signs) addEventListener(sign, load, { capture: true, passive: true });
