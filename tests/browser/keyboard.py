@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from playwright.sync_api import CDPSession, Page, TimeoutError
+from browsing import settles
+from playwright.sync_api import CDPSession, Page
 
-__all__ = ["followed", "operated", "settles"]
+__all__ = ["followed", "operated"]
 
 SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8")
 TAB = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
@@ -61,12 +62,3 @@ def operated(page: Page) -> list[str]:
         if not settles(page, "!document.querySelector('#__search').checked"):
             found.append("Escape does not close the search")
     return found
-
-
-def settles(page: Page, condition: str) -> bool:
-    """Say whether a condition of the page comes true before long."""
-    try:
-        page.wait_for_function(f"() => {condition}", timeout=10_000)
-    except TimeoutError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from browsing import MODULES, QUIET, Missing, Result, pages, run_node, serving
+from browsing import MODULES, QUIET, Missing, Result, file_of, pages, run_node, serving
 
 __all__ = ["STEADY", "check", "findings", "heaviest", "scored", "settled"]
 
@@ -42,7 +42,7 @@ def check(site: Path) -> Result:
 def heaviest(site: Path) -> str:
     """Return the page, other than the home page, whose HTML is the most to transfer."""
     others = [page for page in pages(site) if page not in ("", "404.html")]
-    return max(others, key=lambda page: len(gzip.compress(_html(site, page), 5)), default="")
+    return max(others, key=lambda page: len(gzip.compress(file_of(site, page).read_bytes(), 5)), default="")
 
 
 def least(page: str) -> int:
@@ -131,8 +131,3 @@ def _audit(audit: dict[str, Any]) -> str:
 
 def _name(page: str) -> str:
     return page.strip("/") or "home"
-
-
-def _html(site: Path, page: str) -> bytes:
-    path = site / page
-    return (path / "index.html" if path.is_dir() else path).read_bytes()

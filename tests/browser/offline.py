@@ -7,13 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
-from browsing import Result, launched, pages, serving, shared
+from browsing import Result, dealt, file_of, launched, pages, serving, shared
 
 from hw.site.offline import NAME
 
 __all__ = ["check", "dead", "unlike"]
 
-GROUPS = 4
 HREF = re.compile(r'<(?:a|link|img)\b[^>]*? (?:href|src)="([^":#]*)(?:#([^"]*))?"')
 COUNTS = """() => Object.fromEntries([".katex", "svg", "table", ".highlight", "h2"].map(
     name => [name, document.querySelectorAll(`article ${name}`).length]))"""
@@ -29,13 +28,10 @@ def check(site: Path) -> Result:
             packed.extractall(folder)
         copy = Path(folder, "hw").resolve()
         names = [name for name in pages(site) if name != "404.html"]
-        found = [
-            f"{name}index.html is missing in the zip" for name in names if not (copy / name / "index.html").exists()
-        ]
+        found = [f"{name}index.html is missing in the zip" for name in names if not file_of(copy, name).exists()]
         found += dead(copy)
         if not found:
-            groups = [names[start::GROUPS] for start in range(GROUPS) if names[start::GROUPS]]
-            found = [line for lines in shared(partial(unlike, site, copy), groups) for line in lines]
+            found = [line for lines in shared(partial(unlike, site, copy), dealt(site, names)) for line in lines]
     return Result(f"{len(names)} pages, {archive.stat().st_size / 1e6:.1f} MB", found)
 
 
@@ -65,7 +61,7 @@ def unlike(site: Path, copy: Path, names: list[str]) -> list[str]:
         for name in names:
             complaints.clear()
             served.goto(base + name)
-            opened.goto((copy / name / "index.html").as_uri())
+            opened.goto(file_of(copy, name).as_uri())
             page = name or "home"
             found += [f"{page}: {complaint}" for complaint in dict.fromkeys(complaints)]
             if served.evaluate(COUNTS) != opened.evaluate(COUNTS):

@@ -5,14 +5,14 @@ from functools import partial
 from html import unescape
 from pathlib import Path
 
-from browsing import Result, awaken, launched, pages, serving, shared
+from browsing import Result, awaken, dealt, file_of, launched, pages, serving, settles, shared
 
 from hw.site.policy import META, policy
 
 __all__ = ["broken", "check", "unprotected"]
 
-GROUPS = 4
 LOADING = re.compile(r"<(?:link|script|style|img)\b")
+BUTTON = "document.querySelector('.md-code__button')"
 LISTEN = """addEventListener("securitypolicyviolation",
     event => (window.refused ??= []).push(`${event.effectiveDirective} refuses ${event.blockedURI}`))"""
 
@@ -21,14 +21,13 @@ def check(site: Path) -> Result:
     """Read the policy of every page of a built site, and open the page under it."""
     names = pages(site)
     found = [finding for name in names for finding in unprotected(site, name)]
-    groups = [names[start::GROUPS] for start in range(GROUPS) if names[start::GROUPS]]
-    found += [finding for group in shared(partial(broken, site), groups) for finding in group]
+    found += [finding for group in shared(partial(broken, site), dealt(site, names)) for finding in group]
     return Result(f"{len(names)} pages, each with a policy", found)
 
 
 def unprotected(site: Path, name: str) -> list[str]:
     """Return what is wrong with a page's policy, read in its HTML."""
-    page = (site / name / "index.html" if not name.endswith(".html") else site / name).read_text("utf-8")
+    page = file_of(site, name).read_text("utf-8")
     found = list(META.finditer(page))
     if len(found) != 1:
         return [f"{name or 'home'}: must have one Content-Security-Policy, has {len(found)}"]
@@ -51,6 +50,8 @@ def broken(site: Path, names: list[str]) -> list[str]:
         for name in names:
             page.goto(base + name)
             awaken(page)
+            if page.locator("article .highlight pre > code").count() and not settles(page, BUTTON):
+                found.append(f"{name or 'home'}: the theme's script is not at work, for code has no copy button")
             if page.locator("#__search").count():
                 page.evaluate("document.getElementById('__search').click()")
                 page.wait_for_timeout(150)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from browsing import ROOT, Missing, Result, awaken, launched, pages, run_node, serving, shared
+from browsing import ROOT, Missing, Result, awaken, file_of, launched, pages, run_node, serving, shared
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -117,7 +117,7 @@ def taken(site: Path, work: Path) -> tuple[str, list[Shot]]:
     shutil.rmtree(work, ignore_errors=True)
     (work / "now").mkdir(parents=True)
     # By size, in turns: each process has its share of the long pages.
-    names = sorted(pages(site), key=partial(_weight, site))
+    names = sorted(pages(site), key=lambda name: file_of(site, name).stat().st_size)
     done = shared(partial(_photographed, site, work / "now"), [names[turn::2] for turn in range(min(2, len(names)))])
     return done[0][0], [shot for _, shots in done for shot in shots]
 
@@ -152,11 +152,6 @@ def _indexed(picture: Image.Image, colors: list[tuple[int, int, int]]) -> Image.
     indexed = Image.fromarray(places[_packed(np.asarray(picture))])
     indexed.putpalette(palette.tobytes())
     return indexed
-
-
-def _weight(site: Path, name: str) -> int:
-    path = site / name
-    return (path / "index.html" if path.is_dir() else path).stat().st_size
 
 
 def _photographed(site: Path, folder: Path, names: list[str]) -> tuple[str, list[Shot]]:

@@ -5,7 +5,7 @@ from collections import Counter
 from html import unescape
 from pathlib import Path
 
-from browsing import Result, launched, pages, serving
+from browsing import Result, file_of, launched, pages, serving
 from PIL import Image
 
 __all__ = ["check", "described", "listed", "not_found"]
@@ -69,5 +69,5 @@ def not_found(site: Path) -> list[str]:
 
 
 def _properties(site: Path, name: str) -> dict[str, str]:
-    page = (site / name / "index.html").read_text("utf-8")
+    page = file_of(site, name).read_text("utf-8")
     return {key: unescape(value) for key, value in PROPERTY.findall(page)}

@@ -71,6 +71,15 @@ def test_a_page_without_its_policy_is_found(site, old, new, finding):
     assert finding in line
 
 
+@pytest.mark.parametrize(("made", "found"), [("button", 0), ("p", 1)])
+def test_a_theme_whose_script_is_not_at_work_is_found(site, made, found):
+    (site / "book.js").write_text("addEventListener('pointermove', () => { component$ = 1 })")
+    copy = f'<{made} class="md-code__{made}"></{made}>'
+    code = f'<article><div class="highlight"><pre><code>x = 1</code></pre></div>{copy}</article>'
+    plant(site, "<p>Text</p>", f'{code}<script src="book.js" data-theme="theme.js"></script>')
+    assert len(broken(site, [""])) == found
+
+
 def test_only_the_themes_scripts_get_a_hash():
     assert "sha256" in policy('<script>var palette=__md_get("__palette")</script>')
     assert "sha256" not in policy('<script src="a.js"></script><script type="application/json">{}</script>')

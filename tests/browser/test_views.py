@@ -1,6 +1,6 @@
 import pytest
 import views
-from browsing import Missing, launched, serving
+from browsing import Missing, dealt, launched, pages, serving
 
 STYLE = """
 html { line-height: 1.6; }
@@ -194,7 +194,7 @@ def test_every_page_is_looked_at_in_all_views(tmp_path):
 def test_pages_are_shared_out_once_each_and_the_heaviest_apart(tmp_path):
     for number in range(9):
         (tmp_path / f"{number}.html").write_text("x" * (400_000 if number < 3 else 10), "utf-8")
-    groups = views.grouped(tmp_path)
+    groups = dealt(tmp_path, pages(tmp_path))
     assert sorted(page for group in groups for page in group) == [f"{number}.html" for number in range(9)]
     assert max(sum(page in ("0.html", "1.html", "2.html") for page in group) for group in groups) == 1
 

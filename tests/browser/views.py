@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from browsing import MODULES, Missing, Result, awaken, launched, pages, serving, shared
-from keyboard import followed, operated, settles
+from browsing import MODULES, Missing, Result, awaken, dealt, launched, pages, serving, settles, shared
+from keyboard import followed, operated
 from playwright.sync_api import Browser, BrowserContext, Page
 
 __all__ = ["check"]
@@ -17,8 +17,6 @@ AXE = MODULES / "axe-core" / "axe.min.js"
 WIDTHS = (1440, 390, 320)
 HEIGHT = 900
 PAPER = {"width": 718, "height": 1016}  # A4 less the browser's margins, in CSS px
-CHROME = 100_000  # what a page costs besides its own text, in bytes of it
-GROUPS = 4  # more than the cores, so that none waits long for the last one
 DRAW = "async names => { await gate.settled(); return names.flatMap(name => gate[name]()) }"
 ASK = "([root, rules]) => gate.axe(root, rules)"
 COLORS = {"runOnly": ["color-contrast", "link-in-text-block"]}
@@ -41,22 +39,8 @@ def check(site: Path) -> Result:
     """Look at every page as readers do."""
     if not AXE.exists():
         raise Missing("axe-core is not installed in tests/browser/node_modules")
-    found = shared(partial(looked_at, site), grouped(site))
+    found = shared(partial(looked_at, site), dealt(site, pages(site)))
     return Result(f"{len(pages(site)) * len(RULES)} page views", [line for lines in found for line in lines])
-
-
-def grouped(site: Path) -> list[list[str]]:
-    """Return the pages in groups that take about as long as one another, by the weight of their HTML."""
-    groups: list[list[str]] = [[] for _ in range(GROUPS)]
-    weights = [0] * GROUPS
-    sizes = {
-        page: (site / (page if page.endswith(".html") else f"{page}index.html")).stat().st_size for page in pages(site)
-    }
-    for page in sorted(sizes, key=lambda one: -sizes[one]):
-        lightest = weights.index(min(weights))
-        groups[lightest].append(page)
-        weights[lightest] += sizes[page] + CHROME
-    return [group for group in groups if group]
 
 
 def looked_at(site: Path, addresses: list[str]) -> list[str]:

@@ -20,11 +20,11 @@ SCROLLING = (
     r'<div class="md-typeset__scrollwrap" role="group" aria-label="table" tabindex="0">'
     r'<div class="md-typeset__table"><table class="data">\1</table></div></div>'
 )
-INVALID = (
-    ' tabindex=""',
-    ' type="checkbox" id="__drawer" autocomplete="off"',
-    ' type="checkbox" id="__search" autocomplete="off"',
-)
+VALID = {  # what validators refuse, and what stands in its place
+    ' tabindex=""': "",
+    ' id="__drawer" autocomplete="off"': ' id="__drawer"',
+    ' id="__search" autocomplete="off"': ' id="__search"',
+}
 
 
 def lighten(site: Path) -> None:
@@ -41,35 +41,26 @@ def lighten(site: Path) -> None:
     merged: tuple[str, ...] = ()
     for path in sorted(site.rglob("*.html")):
         page, name = path.read_text("utf-8"), path.relative_to(site).as_posix()
-        root = _root(page, name)
-        sheets = tuple(link.removeprefix(root) for link in SHEET.findall(page))
-        if merged not in ((), sheets):
-            raise RuntimeError(f"{name}: every page must have the same style sheets, got {', '.join(sheets)}")
+        bundle, links = BUNDLE.search(page), SHEET.findall(page)
+        if not bundle or not BOOK.search(page):
+            raise RuntimeError(f"{name}: the theme's bundle and assets/js/book.js must be loaded by script elements")
+        root = bundle[1].partition("assets/")[0]
+        sheets = tuple(link.removeprefix(root) for link in links)
+        if not sheets or merged not in ((), sheets):
+            raise RuntimeError(f"{name}: every page must link the same style sheets, got {', '.join(sheets) or 'none'}")
         merged = sheets
-        path.write_text(_lighter(page, name, root), "utf-8")
+        path.write_text(_lighter(page, root, bundle[1]), "utf-8")
     (site / MERGED).write_text("\n".join(_sheet(site, sheet) for sheet in merged), "utf-8")
     for sheet in merged:
         (site / sheet).unlink()
 
 
-def _root(page: str, name: str) -> str:
-    """The way from a page to the site's root, as its links write it."""
-    found = BUNDLE.search(page)
-    if not found or not BOOK.search(page):
-        raise RuntimeError(f"{name}: the theme's bundle and assets/js/book.js must be loaded by script elements")
-    return found[1].partition("assets/")[0]
-
-
-def _lighter(page: str, name: str, root: str) -> str:
-    first = SHEET.search(page)
-    if first is None:
-        raise RuntimeError(f"{name}: must link style sheets")
-    sheet = f'<link rel="stylesheet" href="{root}{MERGED}">'
-    page = page[: first.start()] + sheet + SHEET.sub("", page[first.end() :])
-    bundle = BUNDLE.search(page)
-    page = BOOK.sub(rf'\1 data-theme="{bundle[1] if bundle else ""}"', BUNDLE.sub("", page))
-    for attribute in INVALID:
-        page = page.replace(attribute, attribute.replace(' autocomplete="off"', "") if "id=" in attribute else "")
+def _lighter(page: str, root: str, bundle: str) -> str:
+    page = SHEET.sub(f'<link rel="stylesheet" href="{root}{MERGED}">', page, count=1)
+    page = SHEET.sub(lambda link: link[0] if link[1].endswith(MERGED) else "", page)
+    page = BOOK.sub(rf'\1 data-theme="{bundle}"', BUNDLE.sub("", page))
+    for refused, valid in VALID.items():
+        page = page.replace(refused, valid)
     return TABLE.sub(SCROLLING, page)
 
 
