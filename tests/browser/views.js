@@ -87,10 +87,10 @@
     return { left: Math.max(rect.left, outer.left), right: Math.min(rect.right, outer.right), top: Math.max(rect.top, outer.top), bottom: Math.min(rect.bottom, outer.bottom) };
   };
 
-  // A color on its way is neither that of before nor that of after.
-  const still = document.createElement("style");
-  still.textContent = "*, ::before, ::after { transition: none !important; animation: none !important; scroll-behavior: auto !important }";
-  document.head.append(still);
+  // A color on its way is neither that of before nor that of after. The page's policy refuses a <style>.
+  const still = new CSSStyleSheet();
+  still.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important; scroll-behavior: auto !important }");
+  document.adoptedStyleSheets.push(still);
 
   globalThis.gate = {
     open() {

@@ -173,7 +173,7 @@ def overlaid(page: Page, where: str) -> list[Said]:
     found = named(f"{where}, search open", page.evaluate(ASK, [".md-header", ALL]))
     page.keyboard.press("Escape")
     settles(page, "!document.querySelector('#__search').checked")
-    drawer = page.locator(".md-header [for=__drawer]")
+    drawer = page.locator(".md-header button.md-header__button")
     if drawer.is_visible():
         drawer.click()
         page.evaluate("gate.settled()")

@@ -19,10 +19,12 @@ new MutationObserver(() => {
   for (const nav of document.querySelectorAll("nav.md-code__nav")) nav.setAttribute("role", "none");
 }).observe(document.body, { childList: true, subtree: true });
 
-// The drawer's switch is a label, which no key reaches.
+// The drawer's switch is a label, which no key reaches: a button takes its place.
 for (const label of document.querySelectorAll("label.md-header__button[for=__drawer]")) {
-  Object.assign(label, { role: "button", tabIndex: 0, ariaLabel: "Pages" });
-  label.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); label.click(); }
-  });
+  const button = document.createElement("button"), drawer = label.control;
+  Object.assign(button, { type: "button", className: label.className, ariaLabel: "Pages", ariaExpanded: drawer.checked });
+  button.append(...label.childNodes);
+  button.addEventListener("click", () => drawer.click());
+  drawer.addEventListener("change", () => (button.ariaExpanded = drawer.checked));
+  label.replaceWith(button);
 }
