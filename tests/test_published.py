@@ -1,14 +1,17 @@
 """What is done to the pages after MkDocs has built them; `tests/browser` looks at the results in a browser."""
 
+import re
 import struct
 from pathlib import Path
 
 import markdown
+import material
 import pytest
 
-from hw.site.frame import lighten
+from hw.site.frame import PLAIN, lighten
 from hw.site.sharing import draw_pictures
 
+ROOT = Path(__file__).parent.parent
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="{root}assets/css/a.css">
 <link rel="stylesheet" href="{root}assets/katex/b.css"></head><body>
 <input type="checkbox" id="__drawer" autocomplete="off"><label tabindex=""></label>
@@ -41,6 +44,52 @@ def test_style_sheets_become_one_with_their_addresses(site):
     for name, root in (("index.html", ""), ("page/index.html", "../")):
         page = (site / name).read_text()
         assert page.count("stylesheet") == page.count(f'href="{root}assets/css/site.css"') == 1
+
+
+def test_the_style_sheet_keeps_what_pages_and_scripts_have(site):
+    (site / "assets/css/a.css").write_text(
+        ".review > td, .other { color: red } .made { color: teal } .sought { color: red }"
+        "@media print { .x, #y { top: 0 } }"
+        ":root { --read: 1; --idle: 2 } table:not(.other) { top: var(--read) }"
+    )
+    (site / "book.js").write_text("node.className = 'made'; document.querySelector('.sought')")
+    lighten(site)
+    sheet = (site / "assets/css/site.css").read_text()
+    for kept in (".review > td{", ".made{", "--read", "table:not(.other){"):
+        assert kept in sheet
+    for dropped in (", .other", ".sought", "print", "--idle"):
+        assert dropped not in sheet
+
+
+def test_formulas_fonts_come_with_the_page(site):
+    page = site / "page/index.html"
+    page.write_text(page.read_text().replace("<table>", '<span class="katex">x</span><table>', 1))
+    lighten(site)
+    assert page.read_text().count('<link rel="preload" href="../assets/katex/fonts/') == 2
+    assert "preload" not in (site / "index.html").read_text()
+
+
+def test_code_keeps_the_spans_that_color_it(site):
+    code = (
+        '<span class="kn">import</span><span class="w"> </span><span class="nn">torch</span><span class="gp">1</span>'
+    )
+    page = site / "index.html"
+    page.write_text(page.read_text().replace("<table>", f'{code}<span class="n"><a href="#x">x</a></span><table>', 1))
+    lighten(site)
+    bare = '<span class="kn">import</span> torch<span class="gp">1</span><span class="n"><a href="#x">x</a></span>'
+    assert bare in page.read_text()
+
+
+def test_a_token_without_its_span_would_have_had_the_color_of_text():
+    (sheet,) = (Path(material.__file__).parent / "templates/assets/stylesheets").glob("main.*.min.css")
+    colors = dict(re.findall(r"(--md-code-hl-[\w-]+): ([^;]+);", (ROOT / "docs/assets/css/book.css").read_text()))
+    for selectors, color in re.findall(
+        r"((?:,?\.highlight \.\w+)+)\{color:var\((--md-code-hl-[\w-]+)\)\}", sheet.read_text()
+    ):
+        for kind in re.findall(r"\.highlight \.(\w+)", selectors):
+            assert kind not in PLAIN or colors[color] == "var(--ink)", kind
+    assert colors["--md-code-hl-keyword-color"] != "var(--ink)"
+    assert "k" not in PLAIN
 
 
 def test_the_themes_script_waits_and_its_markup_is_valid(site):
@@ -87,7 +136,7 @@ def test_the_picture_of_a_page_shows_its_own_grid(site, tmp_path):
     (root / "assets/css/book.css").write_text(
         "--paper: light-dark(#ffffff, #000000); --ink: #000000; --soft: #777777; --seen: #0000ff; --wrong: #ff0000;"
     )
-    fonts = Path(__file__).parent.parent / "docs/assets/fonts"
+    fonts = ROOT / "docs/assets/fonts"
     (root / "assets/fonts").symlink_to(fonts)
     head = "".join(
         f'<meta property="og:{name}" content="{value}">'

@@ -25,6 +25,7 @@ __all__ = [
     "MODULES",
     "QUIET",
     "ROOT",
+    "SAMPLES",
     "Missing",
     "Result",
     "awaken",
@@ -47,6 +48,7 @@ MODULES = Path(__file__).parent / "node_modules"
 KNOWN = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 QUIET = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --font-render-hinting=none""".split()
+SAMPLES = ("", "autoregressive/", "reference/masks/", "404.html")  # of each kind of page one: looked at in more ways
 CHROME = 100_000  # what a page costs besides its own text, in bytes of it
 GROUPS = 6  # more than the cores, so that none waits long for the last one
 COMPRESSED = ("text/", "application/json", "application/javascript", "application/xml", "image/svg+xml")
@@ -142,10 +144,10 @@ def awaken(page: Page) -> None:
         page.wait_for_function("() => window.component$ !== undefined")
 
 
-def settles(page: Page, condition: str) -> bool:
+def settles(page: Page, condition: str, patience: float = 10) -> bool:
     """Say whether a condition of the page comes true before long."""
     try:
-        page.wait_for_function(f"() => {condition}", timeout=10_000)
+        page.wait_for_function(f"() => {condition}", timeout=1000 * patience)
     except TimeoutError:
         return False
     return True

@@ -18,7 +18,7 @@ __all__ = ["STEADY", "check", "findings", "heaviest", "scored", "settled"]
 SCRIPT = "../lighthouse.mjs"
 STEADY = ["accessibility", "best-practices", "seo"]
 LEAST = {"performance": 98, "accessibility": 100, "best-practices": 100, "seo": 100}
-LEAST_OF_LONG = 90  # performance of the heaviest page; 98 is the aim, and its length stands in the way
+LEAST_OF_LONG = 95  # performance of the heaviest page: 98 on a quiet machine, where five runs lie 3 points apart
 RUNS = 5
 
 Run = dict[str, Any]

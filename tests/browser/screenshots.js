@@ -2,11 +2,13 @@
 async (scheme) => {
   if (!document.querySelector("#steady")) {
     // What scrolls is painted apart, and where its edges fall between pixels they came out differently from time to time.
+    // The theme draws a line under the header once the page has moved, and may be late to take it back.
     const style = document.createElement("style");
     style.id = "steady";
     style.textContent = `
-      *, *::before, *::after { animation: none !important; transition: none !important; }
+      *, ::before, ::after, ::placeholder { animation: none !important; transition: none !important; content-visibility: visible !important; }
       pre, pre > code, .formula, [class$=scrollwrap] { overflow: hidden !important; }
+      .md-header { box-shadow: none !important; }
       .colophon > p:not(:first-child) { display: none !important; }`;
     document.head.append(style);
   }

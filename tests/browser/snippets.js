@@ -3,6 +3,9 @@ async () => {
   const unrunnable = { signatures: ".doc-signature", listings: ".mkdocstrings-source" };
   const python = ".language-pycon, .language-python, .language-py";
   document.querySelectorAll("details").forEach((folded) => (folded.open = true));
+  const steady = new CSSStyleSheet(); // no button is where it is only estimated to be
+  steady.replaceSync("* { content-visibility: visible !important }");
+  document.adoptedStyleSheets.push(steady);
 
   const block = (code) => code.closest(".highlight") ?? code.parentElement;
   const output = (element) => element?.matches(".language-text") && element.previousElementSibling?.matches(python);

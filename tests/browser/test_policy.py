@@ -77,7 +77,7 @@ def test_a_theme_whose_script_is_not_at_work_is_found(site, made, found):
     copy = f'<{made} class="md-code__{made}"></{made}>'
     code = f'<article><div class="highlight"><pre><code>x = 1</code></pre></div>{copy}</article>'
     plant(site, "<p>Text</p>", f'{code}<script src="book.js" data-theme="theme.js"></script>')
-    assert len(broken(site, [""])) == found
+    assert len(broken(site, [""], patience=0.5)) == found
 
 
 def test_only_the_themes_scripts_get_a_hash():

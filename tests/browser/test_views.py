@@ -60,7 +60,11 @@ NAMED = {
         '<p style="color: #bbb; background: #fff">Pale</p>',
         "(light, 1440 px; light, 390 px): axe color-contrast",
     ),
-    "dark text in the dark": ("color: #ebe4d8", "color: #444", "(dark, 1440 px; dark, 390 px): axe color-contrast"),
+    "dark text in the dark": (
+        "color: #ebe4d8",
+        "color: #444",
+        "(dark, 1440 px; dark, 390 px; dark, 320 px): axe color-contrast",
+    ),
     "a pale formula": ('class="katex">', 'class="katex" style="color: #ccc">', "p(x)"),
     "a console error": (END, "<script>console.error('lost')</script>", "console error: lost"),
     "a console warning": (END, "<script>console.warn('soon')</script>", "console warning: soon"),
@@ -187,7 +191,7 @@ def test_every_page_is_looked_at_in_all_views(tmp_path):
     (tmp_path / "index.html").write_text(page(), "utf-8")
     (tmp_path / "flows" / "index.html").write_text(page().replace(LABEL, ""), "utf-8")
     result = views.check(tmp_path)
-    assert result.figure == "10 page views"
+    assert result.figure == "12 page views"
     assert {line.split(" (")[0] for line in result.findings} == {"flows/"}
 
 

@@ -87,9 +87,10 @@
     return { left: Math.max(rect.left, outer.left), right: Math.min(rect.right, outer.right), top: Math.max(rect.top, outer.top), bottom: Math.min(rect.bottom, outer.bottom) };
   };
 
-  // A color on its way is neither that of before nor that of after. The page's policy refuses a <style>.
+  // A color on its way is neither that of before nor that of after, and a place that is only estimated, as on a phone what
+  // is far from the screen, is not where a reader will see it. The page's policy refuses a <style>.
   const still = new CSSStyleSheet();
-  still.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important; scroll-behavior: auto !important }");
+  still.replaceSync("*, ::before, ::after, ::placeholder { transition: none !important; animation: none !important; scroll-behavior: auto !important; content-visibility: visible !important }");
   document.adoptedStyleSheets.push(still);
 
   globalThis.gate = {

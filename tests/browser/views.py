@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from browsing import MODULES, Missing, Result, awaken, dealt, launched, pages, serving, settles, shared
+from browsing import MODULES, SAMPLES, Missing, Result, awaken, dealt, launched, pages, serving, settles, shared
 from keyboard import followed, operated
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -21,15 +21,15 @@ DRAW = "async names => { await gate.settled(); return names.flatMap(name => gate
 ASK = "([root, rules]) => gate.axe(root, rules)"
 COLORS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 ALL, BUT_COLORS = ({"off": ["scrollable-region-focusable", *more]} for more in ([], ["color-contrast"]))
-RULES = {  # by scheme and width; what is not here is not asked, and not counted as a view
+RULES = {  # by scheme and width
     ("light", 1440): ALL,
     ("light", 390): ALL,
     ("light", 320): BUT_COLORS,
     ("dark", 1440): COLORS,
     ("dark", 390): COLORS,
+    ("dark", 320): COLORS,
 }
 DRAWN = ("sideways", "wide", "cut", "overlap", "lettering")
-BOTH = ("", "autoregressive/", "reference/masks/", "404.html")  # of each kind one: looked at in more ways
 QUERY = "mask"
 
 Said = tuple[str, str]  # the view, and what is wrong in it
@@ -71,7 +71,7 @@ def page_lines(base: str, address: str, contexts: list[BrowserContext]) -> list[
         found += violations(page, address, "light")
         page.evaluate("localStorage.clear()")
     with opened(contexts[1], base + address, found, "no JavaScript") as page:
-        found += named("no JavaScript", bare(page, content, address in BOTH))
+        found += named("no JavaScript", bare(page, content, address in SAMPLES))
     return folded(address, found)
 
 
@@ -153,9 +153,8 @@ def violations(page: Page, address: str, scheme: str) -> list[Said]:
     page.evaluate(AXE.read_text("utf-8"))
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        if (scheme, width) in RULES:
-            found += named(f"{scheme}, {width} px", page.evaluate(ASK, [None, RULES[scheme, width]]))
-    if address in BOTH and page.locator(".md-search__input").count():
+        found += named(f"{scheme}, {width} px", page.evaluate(ASK, [None, RULES[scheme, width]]))
+    if address in SAMPLES and page.locator(".md-search__input").count():
         page.evaluate("gate.strip()")
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
@@ -187,10 +186,10 @@ def typed(page: Page, address: str) -> list[Said]:
 
     A press takes longer the longer a page is, so that only some pages are followed as they are and on a phone, too.
     """
-    found = named("keyboard, 1440 px", followed(page)) if address in BOTH else []
+    found = named("keyboard, 1440 px", followed(page)) if address in SAMPLES else []
     page.evaluate("gate.open()")
     found += named("keyboard, 1440 px, details open", followed(page) + operated(page))
-    if address in BOTH:
+    if address in SAMPLES:
         page.set_viewport_size({"width": 390, "height": HEIGHT})
         found += named("keyboard, 390 px, details open", followed(page))
     page.evaluate("gate.shut()")

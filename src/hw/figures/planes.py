@@ -207,7 +207,10 @@ def _numbers(numbers: Sequence[str], left: float, top: float, side: float) -> li
 
 
 def _path(line: np.ndarray, corner: np.ndarray) -> str:
-    return "M" + "L".join(_pair(point) for point in thinned(line) + corner)
+    """A polyline to a tenth of a pixel, in steps, which are short to write."""
+    tenths = np.rint((thinned(line) + corner) * 10).astype(int)
+    steps = np.diff(tenths, axis=0)
+    return f"M{_pair(tenths[0] / 10)}l" + " ".join(_pair(step / 10) for step in steps[steps.any(axis=1)])
 
 
 def _pair(point: np.ndarray) -> str:
