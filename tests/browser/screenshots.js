@@ -1,14 +1,18 @@
 // Gives a page a scheme and makes it look the same after every commit; says how tall it is and where its headings stand.
 async (scheme) => {
   if (!document.querySelector("#steady")) {
-    // What scrolls is painted apart, and where its edges fall between pixels they came out differently from time to time.
-    // The theme draws a line under the header once the page has moved, and may be late to take it back.
+    // What scrolls or sticks is painted apart, and where its edges fall between pixels they came out differently from time
+    // to time; without scrolling there is nothing for the shade at its end to tell.
+    // The theme draws a line under the header and has the page's title in it once the page has moved, and may be late to
+    // take both back.
     const style = document.createElement("style");
     style.id = "steady";
     style.textContent = `
       *, ::before, ::after, ::placeholder { animation: none !important; transition: none !important; content-visibility: visible !important; }
-      pre, pre > code, .formula, [class$=scrollwrap] { overflow: hidden !important; }
-      .md-header { box-shadow: none !important; }
+      pre, pre > code, .formula, [class$=scrollwrap] { overflow: hidden !important; background-image: none !important; }
+      .md-header { position: static !important; box-shadow: none !important; }
+      .md-header__topic:first-child { opacity: 1 !important; transform: none !important; }
+      .md-header__topic + .md-header__topic { opacity: 0 !important; }
       .colophon > p:not(:first-child) { display: none !important; }`;
     document.head.append(style);
   }

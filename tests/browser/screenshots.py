@@ -29,6 +29,7 @@ WORK = ROOT / ".cache" / "screenshots"
 STEADY = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 SCALE = 1 / 3
 LEVELS = 8
+LIKE = 4  # of 255: where the edge of a layer falls between pixels, flat color is off by so much from time to time
 USUAL = ((1440, "light"), (390, "dark"))
 ALL = ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"))
 IN_ALL = ("", "autoregressive/")
@@ -62,21 +63,29 @@ GROSS = Limits(threshold=0.1, edges=False, size=32, share=0.6, height=0.01)
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of a page: its file's name, the view's, and the headings with their places in CSS pixels."""
+    """A picture of a page: the page's address, the file's name, the view's, and the headings with their places."""
 
+    page: str
     name: str
     view: str
-    headings: list[tuple[float, str]]
+    headings: tuple[tuple[float, str], ...]
 
 
 def check(site: Path, references: Path = REFERENCES, work: Path = WORK) -> Result:
-    """Compare every page of a built site with its reference."""
+    """Compare every page of a built site with its reference.
+
+    About once in a hundred pictures Chromium leaves out a hairline. What differs is taken again, and must differ again.
+    """
     if not (references / "chromium.txt").exists():
         raise Missing("the references are missing; python3 dev.py accept makes them")
     version, shots = taken(site, work)
     accepted = (references / "chromium.txt").read_text(encoding="utf-8").strip()
     limits = EXACT if version == accepted else GROSS
-    findings = [*_unpaired(shots, references), *_differences(shots, references, work, limits)]
+    findings, unlike = _unpaired(shots, references), _differences(shots, references, work, limits)
+    if unlike:
+        _, again = taken(site, work, sorted({shot.page for shot in unlike}))
+        both = [shot for shot in again if shot.name in {one.name for one in unlike}]
+        findings += _differences(both, references, work, limits).values()
     figure = f"{len(shots)} page views"
     return Result(figure if version == accepted else f"{figure}, Chromium {version}, references {accepted}", findings)
 
@@ -104,12 +113,13 @@ def accept(site: Path, references: Path = REFERENCES, work: Path = WORK) -> list
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
-def taken(site: Path, work: Path) -> tuple[str, list[Shot]]:
-    """Take the picture of every view of every page.
+def taken(site: Path, work: Path, names: list[str] | None = None) -> tuple[str, list[Shot]]:
+    """Take the picture of every view of pages.
 
     Args:
         site: A built site's folder.
         work: Emptied; the pictures are in its folder `now` afterwards.
+        names: The addresses of the pages; all if not given.
 
     Returns:
         Chromium's major version, and the pictures.
@@ -117,7 +127,7 @@ def taken(site: Path, work: Path) -> tuple[str, list[Shot]]:
     shutil.rmtree(work, ignore_errors=True)
     (work / "now").mkdir(parents=True)
     # By size, in turns: each process has its share of the long pages.
-    names = sorted(pages(site), key=lambda name: file_of(site, name).stat().st_size)
+    names = sorted(pages(site) if names is None else names, key=lambda name: file_of(site, name).stat().st_size)
     done = shared(partial(_photographed, site, work / "now"), [names[turn::2] for turn in range(min(2, len(names)))])
     return done[0][0], [shot for _, shots in done for shot in shots]
 
@@ -126,7 +136,7 @@ def reduced(picture: Image.Image) -> Image.Image:
     """Keep flat color as it is and give edges few levels a channel, so that the file is small."""
     pixels = np.asarray(picture.convert("RGB"))
     levels = (np.rint(np.arange(256) / STEP) * STEP).astype(np.uint8)
-    coarse = Image.fromarray(np.where(_flat(_packed(pixels))[..., None], pixels, levels[pixels]))
+    coarse = Image.fromarray(np.where(_flat(pixels)[..., None], pixels, levels[pixels]))
     colors = coarse.getcolors(256)
     return _indexed(coarse, sorted(color for _, color in colors)) if colors else coarse
 
@@ -135,11 +145,12 @@ def _packed(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
 
 
-def _flat(colors: np.ndarray) -> np.ndarray:
+def _flat(pixels: np.ndarray) -> np.ndarray:
     """Tell the pixels that are like the ones above, below, left and right of them."""
-    flat = np.ones(colors.shape, dtype=bool)
+    flat = np.ones(pixels.shape[:2], dtype=bool)
+    signed = pixels.astype(np.int16)
     for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-        same = colors[one] == colors[other]
+        same = np.abs(signed[one] - signed[other]).max(axis=-1) <= LIKE
         flat[one] &= same
         flat[other] &= same
     return flat
@@ -180,7 +191,7 @@ def _shot(page: Page, folder: Path, name: str, scheme: str) -> Shot:
     height = min(steady["height"], ENOUGH) if name.startswith(GENERATED) else steady["height"]
     file = f"{name.strip('/').replace('/', '.').removesuffix('.html') or 'home'}-{view}.png"
     reduced(_photograph(page, height)).save(folder / file, compress_level=9)
-    return Shot(file, f"{name or 'home'}, {view.replace('-', ' px ')}", steady["headings"])
+    return Shot(name, file, f"{name or 'home'}, {view.replace('-', ' px ')}", tuple(map(tuple, steady["headings"])))
 
 
 def _photograph(page: Page, height: int) -> Image.Image:
@@ -199,17 +210,20 @@ def _unpaired(shots: list[Shot], references: Path) -> list[str]:
     return new + [f"{name}: the page of this reference is gone; python3 dev.py accept removes it" for name in gone]
 
 
-def _differences(shots: list[Shot], references: Path, work: Path, limits: Limits) -> list[str]:
+def _differences(shots: list[Shot], references: Path, work: Path, limits: Limits) -> dict[Shot, str]:
+    """What differs in each view that is unlike its reference."""
     pairs = [shot for shot in shots if _unlike(references / shot.name, work / "now" / shot.name)]
     if not pairs:
-        return []
+        return {}
     jobs = [_job(shot.name, references, work) for shot in pairs]
     (work / "jobs.json").write_text(json.dumps({"limits": asdict(limits), "pairs": jobs}), encoding="utf-8")
     done = run_node("../pixels.js", str(work / "jobs.json"))
     if done.returncode:
         raise Missing(f"the pictures could not be compared: {done.stderr.strip()}")
-    lines = (_line(shot, report, work, limits) for shot, report in zip(pairs, json.loads(done.stdout), strict=True))
-    return [line for line in lines if line]
+    lines = {
+        shot: _line(shot, report, work, limits) for shot, report in zip(pairs, json.loads(done.stdout), strict=True)
+    }
+    return {shot: line for shot, line in lines.items() if line}
 
 
 def _unlike(reference: Path, now: Path) -> bool:

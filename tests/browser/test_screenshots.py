@@ -136,6 +136,22 @@ def test_another_chromium_has_coarser_limits_and_says_so(references, tmp_path):
     assert all(line.startswith("figure/") for line in result.findings)
 
 
+def test_what_differs_once_and_then_no_more_is_no_finding(references, tmp_path, monkeypatch):
+    taken, calls = screenshots.taken, []
+
+    def once_without_its_figure(site, work, names=None):
+        calls.append(names)
+        return taken(site if names else _site(tmp_path / "first", ["figure"]), work, names)
+
+    monkeypatch.setattr(screenshots, "taken", once_without_its_figure)
+    sound = tmp_path / "site"
+    _site(sound, ["same"])
+    (sound / "same").rename(sound / "figure")
+    few = _few(references, tmp_path, ["figure"])
+    assert screenshots.check(sound, few, tmp_path / "work").findings == []
+    assert calls == [None, ["figure/"]]
+
+
 def test_accepting_again_changes_nothing_and_removes_what_is_gone(references, tmp_path):
     few = _few(references, tmp_path, ["same", "gone"])
     assert screenshots.accept(_site(tmp_path / "site", ["same"]), few, tmp_path / "work") == [
