@@ -10,6 +10,7 @@ __all__ = ["names_in", "purged"]
 
 NESTING = ("media", "supports", "layer", "container")
 ATTRIBUTES = re.compile(r' (?:class|id)="([^"]*)"')
+INLINE = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 WORDS = re.compile(r"(?<![.#\w-])[\w-]+")
 READ = re.compile(r"var\(\s*(--[\w-]+)")
 
@@ -20,19 +21,21 @@ def names_in(pages: Iterable[str], scripts: Iterable[str]) -> set[str]:
     A word behind a dot or a hash is one that a script looks for; that alone does not make it.
 
     Args:
-        pages: HTML.
-        scripts: JavaScript.
+        pages: HTML, with the scripts that stand in it.
+        scripts: JavaScript of files.
 
     Returns:
         The names, some of them no name of a class.
 
     Examples:
         >>> from hw.site.stylesheet import names_in
-        >>> sorted(names_in(['<p class="a b" id="c">d</p>'], ["$('.e').classList.add('f-g')"]))
-        ['a', 'b', 'c', 'f-g']
+        >>> sorted(names_in(['<p class="a b" id="c">d</p><script>"e"</script>'], ["$('.f').classList.add('g-h')"]))
+        ['a', 'b', 'c', 'e', 'g-h']
     """
+    pages = list(pages)
     found = {name for page in pages for names in ATTRIBUTES.findall(page) for name in names.split()}
-    return found.union(*(WORDS.findall(script) for script in scripts))
+    inline = (script for page in pages for script in INLINE.findall(page))
+    return found.union(*(WORDS.findall(script) for script in (*inline, *scripts)))
 
 
 def purged(css: str, names: Container[str]) -> str:
