@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drawings import ROUNDED, affine, check_that_looks_are_left_to_the_page, outside, overlaps, paths, points
+from drawings import affine, check_that_looks_are_left_to_the_page, outside, overlaps, paths, points
 from hw.figures.curves import line_chart
 
 ROOT = Path(__file__).parent.parent
@@ -52,18 +52,18 @@ def test_curves_lie_where_their_values_are_on_the_axes():
     svg = plain_chart()
     (line,), (marks,), (reference,) = (paths(svg, kind) for kind in ("line seen", "mark seen", "reference"))
     corners = points(line)
-    assert affine(np.log(SAMPLES), corners[:, 0]) < ROUNDED
-    assert affine(BOUNDS["q mid"], corners[:, 1]) < ROUNDED
-    np.testing.assert_allclose(points(marks.replace("h0", "")), corners, atol=ROUNDED)
+    assert affine(np.log(SAMPLES), corners[:, 0]) < 0.02
+    assert affine(BOUNDS["q mid"], corners[:, 1]) < 0.02
+    np.testing.assert_allclose(points(marks.replace("h0", "")), corners, atol=0.011)
     slope, shift = np.polyfit(BOUNDS["q mid"], corners[:, 1], 1)
-    assert points(reference)[:, 1] == pytest.approx([slope * EVIDENCE + shift] * 2, abs=ROUNDED)
+    assert points(reference)[:, 1] == pytest.approx([slope * EVIDENCE + shift] * 2, abs=0.02)
     assert slope < 0  # upward is more
 
 
 def test_a_linear_axis_is_not_a_logarithmic_one():
     linear, log = (points(*paths(one(SAMPLES, SAMPLES, log_y=log), "line ink")) for log in (False, True))
-    assert affine(SAMPLES, linear[:, 1]) < ROUNDED < 5 < affine(np.log(SAMPLES), linear[:, 1])
-    assert affine(np.log(SAMPLES), log[:, 1]) < ROUNDED < 5 < affine(SAMPLES, log[:, 1])
+    assert affine(SAMPLES, linear[:, 1]) < 0.02 < 5 < affine(np.log(SAMPLES), linear[:, 1])
+    assert affine(np.log(SAMPLES), log[:, 1]) < 0.02 < 5 < affine(SAMPLES, log[:, 1])
 
 
 def test_ticks_are_numbered_at_their_places():
@@ -72,10 +72,10 @@ def test_ticks_are_numbered_at_their_places():
     labels = {text.text: float(text.get("x")) for text in root.findall("text") if text.get("text-anchor") == "middle"}
     del labels["x"]
     assert list(labels) == ["−1", "0", "0.5", "1"]
-    assert affine([-1, 0, 0.5, 1], list(labels.values())) < ROUNDED
-    assert points(*paths(svg, "line ink"))[:, 0] == pytest.approx([labels["−1"], labels["1"]], abs=ROUNDED)
+    assert affine([-1, 0, 0.5, 1], list(labels.values())) < 0.02
+    assert points(*paths(svg, "line ink"))[:, 0] == pytest.approx([labels["−1"], labels["1"]], abs=0.02)
     ticks = [points(path.get("d").replace("v4", ""))[0, 0] for path in root if path.get("class") == "tick x"]
-    np.testing.assert_allclose(ticks, list(labels.values()), atol=ROUNDED)
+    np.testing.assert_allclose(ticks, list(labels.values()), atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_the_gap_reaches_from_the_curve_to_the_reference():
     svg = chart_with_gap()
     (bracket,), (reference,) = paths(svg, "gap"), paths(svg, "reference")
     x, low, high = (float(n) for n in re.search(r"M(\S+) (\S+)V([\d.]+)M", bracket).groups())
-    assert (x, low) == pytest.approx(points(*paths(svg, "line wrong"))[1], abs=ROUNDED)
-    assert high == pytest.approx(points(reference)[0, 1], abs=ROUNDED)
+    assert (x, low) == pytest.approx(points(*paths(svg, "line wrong"))[1], abs=0.02)
+    assert high == pytest.approx(points(reference)[0, 1], abs=0.02)
     assert ">gap 0.6<" in svg
     assert ">gap 0.6<" not in bounds_chart(gap=("q far", "log p(x)", 5, "gap"))
     assert not paths(plain_chart(), "gap")

@@ -1,14 +1,16 @@
-"""The gate `markup`: html-validate reads every page as it was built."""
+"""The gate `markup`: html-validate reads every page as it was built, and no sentence shows LaTeX."""
 
 import json
+import re
 from collections import defaultdict
+from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from browsing import Missing, Result, pages, run_node
+from browsing import Missing, Result, file_of, pages, run_node
 
-__all__ = ["OFF", "check"]
+__all__ = ["OFF", "check", "unset"]
 
 PRESETS = ["html-validate:recommended", "html-validate:document", "html-validate:a11y"]
 OFF = {
@@ -23,6 +25,8 @@ RULES: dict[str, Any] = {
     "require-sri": ["error", {"target": "crossorigin"}],
     "valid-id": ["error", {"relaxed": True}],  # HTML allows the ids of Material, which begin with underscores
 }
+COMMAND = re.compile(r"\\[a-zA-Z]+")
+CODE = ("code", "pre", "annotation", "script", "style", "textarea")
 
 
 def check(site: Path) -> Result:
@@ -33,7 +37,34 @@ def check(site: Path) -> Result:
         page = Path(report["filePath"]).relative_to(site.resolve()).as_posix().removesuffix("index.html") or "home"
         for message in report["messages"]:
             places[f"{message['message']} [{message['ruleId']}]"].append(f"{page}: line {message['line']}")
+    for page in read:
+        for number, command in unset(file_of(site, page).read_text("utf-8")):
+            places[f"{command} is shown as it is written"].append(f"{page or 'home'}: line {number}")
     return Result(f"{len(read)} pages, {len(OFF)} rules off", [_folded(what, where) for what, where in places.items()])
+
+
+def unset(page: str) -> list[tuple[int, str]]:
+    """Return the commands of LaTeX that a page shows outside of code, with their lines."""
+    reader = _Prose()
+    reader.feed(page)
+    return reader.commands
+
+
+class _Prose(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.code = 0
+        self.commands: list[tuple[int, str]] = []
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        self.code += tag in CODE
+
+    def handle_endtag(self, tag: str) -> None:
+        self.code -= tag in CODE
+
+    def handle_data(self, data: str) -> None:
+        if not self.code:
+            self.commands += [(self.getpos()[0], command) for command in COMMAND.findall(data)]
 
 
 def _validated(site: Path) -> list[dict[str, Any]]:

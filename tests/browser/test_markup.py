@@ -47,6 +47,11 @@ def test_a_planted_defect_is_found_on_its_line(found, defect):
     assert any(line.endswith(f"[{rule}]") and "line 5" in line for line in found[defect]), found[defect]
 
 
+def test_latex_in_a_sentence_is_found_and_in_code_is_not(tmp_path):
+    write(tmp_path, SOUND.replace("Text", r"without k \neq i <code>\neq</code>"))
+    assert check(tmp_path).findings == [r"home: line 5: \neq is shown as it is written"]
+
+
 def test_what_is_off_has_a_reason_and_is_not_found(tmp_path):
     assert all(markup.OFF.values())
     write(tmp_path, SOUND.replace("<!DOCTYPE", "<!doctype").replace("<p>", '<p style="color: red" id="__a"> \n'))

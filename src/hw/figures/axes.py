@@ -126,5 +126,5 @@ def _plain(kind: str, group: Element) -> list[Element]:
 
 
 def _rounded(path: str) -> str:
-    short = re.sub(r"-?\d+\.\d+", lambda number: f"{round(float(number[0]), 1):g}", path)
+    short = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path)
     return re.sub(r"\s*([MLz])\s*", r"\1", short).strip()

@@ -7,7 +7,7 @@ from pathlib import Path
 from hw.checked_math.records import Counterexample, Record
 from hw.site.claims import Claim
 from hw.site.typeset import typeset
-from hw.site.words import claimed, facts, mark, relations
+from hw.site.words import claimed, facts, joined, mark, relations
 
 __all__ = ["claim_html", "html_of", "mark_html"]
 
@@ -63,7 +63,7 @@ def _record(claim: Claim, katex: Path, ledger: str) -> str:
     found = "".join(f"<li>{html_of(fact)}</li>" for fact in facts(record, claim.mutation))
     without = ""
     if record.unassumed:
-        title = f"Smallest counterexample without {', '.join(record.assume).replace('<<', '≪')}:"
+        title = f"Smallest counterexample without {joined(record.assume)}:"
         without = _counterexample(record, record.unassumed, title, katex)
     row = f' · <a href="{escape(ledger)}">its row on the ledger</a>' if ledger else ""
     latex = escape(record.latex.strip())

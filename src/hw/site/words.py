@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hw.checked_math.records import Counterexample, Mutation, Record, Relation
 
-__all__ = ["Mark", "claimed", "complaint", "facts", "mark", "number", "relations"]
+__all__ = ["Mark", "claimed", "complaint", "facts", "joined", "mark", "number", "relations"]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SIGNS = {
@@ -57,7 +57,7 @@ def mark(record: Record) -> Mark:
     """
     if not record.ok:
         return Mark("✗", "", "fails")
-    condition = f"if {_joined(record.assume)}" if record.assume else ""
+    condition = f"if {joined(record.assume)}" if record.assume else ""
     match record.status:
         case "checked" if record.residual is None:
             return Mark("✓", "checked", condition)
@@ -126,6 +126,26 @@ def facts(record: Record, mutation: Mutation | None = None) -> list[str]:
     return found
 
 
+def joined(conditions: tuple[str, ...]) -> str:
+    r"""Conditions in a row, with signs in place of their LaTeX.
+
+    Args:
+        conditions: What a formula assumes, as its fence has it.
+
+    Returns:
+        The words that a reader sees.
+
+    Examples:
+        >>> from hw.site.words import joined
+        >>> joined((r"k \neq i", "bijective"))
+        'k ≠ i, bijective'
+    """
+    text = ", ".join(conditions).replace("<<", "≪")
+    for latex, sign in SIGNS.items():
+        text = text.replace(f"{latex} ", f"{sign} ")
+    return text
+
+
 def _run(record: Record) -> list[str]:
     models = f" of {', '.join(record.model)}" if record.model else ""
     tried = f"{_count(record.instances, 'instance')}{models}"
@@ -173,11 +193,11 @@ def _relation(part: Relation) -> str:
 def _conditions(record: Record) -> list[str]:
     if not record.assume:
         return []
-    found = [f"Assuming {_joined(record.assume)}."]
+    found = [f"Assuming {joined(record.assume)}."]
     if record.unassumed:
         found.append(f"Without that, a counterexample: {claimed(record.unassumed)}.")
     if record.idle:
-        found.append(f"Idle, since no counterexample was found without: {_joined(record.idle)}.")
+        found.append(f"Idle, since no counterexample was found without: {joined(record.idle)}.")
     return found
 
 
@@ -187,13 +207,6 @@ def _mutants(mutation: Mutation) -> str:
     unread = f"; {mutation.unparsed} more could not be read" if mutation.unparsed else ""
     score = f"{math.floor(100 * mutation.score)}%"  # never 100% with a survivor
     return f"{mutation.refuted} of {_count(mutation.mutants, 'mutant')} refuted{also}{left} (score {score}){unread}."
-
-
-def _joined(conditions: tuple[str, ...]) -> str:
-    text = ", ".join(conditions).replace("<<", "≪")
-    for latex, sign in SIGNS.items():
-        text = text.replace(f"{latex} ", f"{sign} ")
-    return text
 
 
 def _count(number: int, noun: str) -> str:

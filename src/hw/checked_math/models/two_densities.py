@@ -2,7 +2,7 @@ r"""The model `two-densities`: two laws, a discriminator between them, and the b
 
 The laws are on a few points, where every point has mass under at least one law, so the space is the support of the
 mixture, or have smooth densities on the line. The letters `p` and `P` name the same two laws as `f`. Free numbers: c
-and y lie strictly between 0 and 1 (from a millionth on), \epsilon is positive and at most 1/8, and s and t are at most
+and y lie strictly between 0 and 1 (from a millionth on), ε is positive and at most 1/8, and s and t are at most
 30 in size: eighty digits bear what exponentials of such numbers cancel, but not of much larger ones. The best
 discriminator comes from comparing values of y ↦ f_1 log y + f_0 log(1 - y) at each point, never from
 f_1 / (f_0 + f_1).
