@@ -52,8 +52,11 @@ def operated(page: Page) -> list[str]:
     found, summary, field = [], page.locator("article summary:visible").first, page.locator(".md-search__input")
     for key in ("Enter", "Space") if summary.count() else ():
         before = summary.evaluate("one => one.parentElement.open")
-        summary.press(key)
-        if summary.evaluate("one => one.parentElement.open") == before:
+        for _ in range(2):  # the theme, late with its search, may take the focus between a key's down and up
+            summary.press(key)
+            if summary.evaluate("one => one.parentElement.open") != before:
+                break
+        else:
             found.append(f"{key} does not open or close the first summary")
     if field.count() and field.is_visible():
         field.focus()
