@@ -50,9 +50,8 @@ def press(keys: CDPSession, modifiers: int = 0) -> None:
 def operated(page: Page) -> list[str]:
     """Open a `<summary>` by Enter and close it by Space, and leave the search by Escape."""
     found, summary, field = [], page.locator("article summary:visible").first, page.locator(".md-search__input")
-    page.evaluate(
-        "gate.shut(); gate.open()"
-    )  # Tab may have ended in the search, which takes every key while it is open
+    # Tab may have ended in the search, which takes every key while it is open.
+    page.evaluate("gate.shut(); gate.open()")
     for key in ("Enter", "Space") if summary.count() else ():
         before = summary.evaluate("one => one.parentElement.open")
         summary.press(key)
