@@ -8,15 +8,14 @@ from xml.etree import ElementTree
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-ROUNDED = 0.06  # lines are written to a tenth of a pixel, other places to a hundredth
 
 
 def points(path):
-    """The corners of a path of absolute moves and lines, and of lines in steps."""
+    """The corners of a path of absolute moves and lines, and of lines in steps, all in hundredths."""
     found = []
     for kind, rest in re.findall("([MLl])([^MLl]+)", path):
         pairs = np.array(rest.split(), dtype=float).reshape(-1, 2)
-        found += [*(found[-1] + pairs.cumsum(axis=0) if kind == "l" else pairs)]
+        found += [*((found[-1] + pairs.cumsum(axis=0)).round(2) if kind == "l" else pairs)]
     return np.array(found)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drawings import ROUNDED, check_that_looks_are_left_to_the_page, outside, overlaps, paths, points
+from drawings import check_that_looks_are_left_to_the_page, outside, overlaps, paths, points
 from hw.figures.planes import Panel, density_panels
 
 ROOT = Path(__file__).parent.parent
@@ -209,8 +209,8 @@ def test_nothing_is_drawn_outside_its_panel():
         dots = paths(svg, f"dot {role}")[0].replace("h0", "")
         parts = [points(dots), points(carried), *(rings(path)[0] for path in paths(svg, f"region {role}"))]
         corners = np.concatenate(parts) - (left, top)
-        assert corners.min() >= -ROUNDED
-        assert corners.max() <= side + ROUNDED
+        assert corners.min() >= -1e-9
+        assert corners.max() <= side + 1e-9
 
 
 def test_lines_stay_close_with_few_corners():
@@ -218,7 +218,7 @@ def test_lines_stay_close_with_few_corners():
     svg = with_lines(line)
     (piece,) = pieces(svg)
     drawn_at = np.interp(line[:, 0], *in_plane(piece, svg).T)
-    assert np.abs(drawn_at - line[:, 1]).max() < (0.05 + ROUNDED) / frames(svg)[0][2] * 10 * math.sqrt(2)
+    assert np.abs(drawn_at - line[:, 1]).max() < 0.05 / frames(svg)[0][2] * 10 * math.sqrt(2)
     assert 10 < len(piece) < 100
     assert len(pieces(with_lines(np.linspace([-4, -4], [4, 1], 50)))[0]) == 2
 
@@ -326,7 +326,7 @@ def test_any_mixture_is_drawn_within_its_panel(mixtures, lines, rows, unit):
     assert len(regions) == 4 * len(mixtures)
     for number, (left, top, side) in enumerate(frames(svg)):
         corners = np.concatenate([c for path in regions[4 * number : 4 * number + 4] for c in rings(path)])
-        assert ((corners >= np.subtract((left, top), ROUNDED)) & (corners <= np.add((left, top), side + ROUNDED))).all()
+        assert ((corners >= (left, top)) & (corners <= np.add((left, top), side) + 1e-9)).all()
     assert not overlaps(svg)
     assert not outside(svg)
 

@@ -207,10 +207,10 @@ def _numbers(numbers: Sequence[str], left: float, top: float, side: float) -> li
 
 
 def _path(line: np.ndarray, corner: np.ndarray) -> str:
-    """A polyline to a tenth of a pixel, in steps, which are short to write."""
-    tenths = np.rint((thinned(line) + corner) * 10).astype(int)
-    steps = np.diff(tenths, axis=0)
-    return f"M{_pair(tenths[0] / 10)}l" + " ".join(_pair(step / 10) for step in steps[steps.any(axis=1)])
+    """A polyline in steps, which are shorter to write than places."""
+    hundredths = np.rint((thinned(line) + corner) * 100)
+    steps = np.diff(hundredths, axis=0) / 100
+    return f"M{_pair(hundredths[0] / 100)}l" + " ".join(_pair(step) for step in steps)
 
 
 def _pair(point: np.ndarray) -> str:

@@ -1,7 +1,7 @@
 """A style sheet without what no page can need: rules that match nothing, variables that nothing reads."""
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 
 import tinycss2
 from tinycss2.ast import Node
@@ -15,7 +15,7 @@ WORDS = re.compile(r"(?<![.#\w-])[\w-]+")
 READ = re.compile(r"var\(\s*(--[\w-]+)")
 
 
-def names_in(pages: Iterable[str], scripts: Iterable[str]) -> set[str]:
+def names_in(pages: Collection[str], scripts: Iterable[str]) -> set[str]:
     """Return the classes and ids that pages have, and the words of their scripts, which may set others.
 
     A word behind a dot or a hash is one that a script looks for; that alone does not make it.
@@ -32,7 +32,6 @@ def names_in(pages: Iterable[str], scripts: Iterable[str]) -> set[str]:
         >>> sorted(names_in(['<p class="a b" id="c">d</p><script>"e"</script>'], ["$('.f').classList.add('g-h')"]))
         ['a', 'b', 'c', 'e', 'g-h']
     """
-    pages = list(pages)
     found = {name for page in pages for names in ATTRIBUTES.findall(page) for name in names.split()}
     inline = (script for page in pages for script in INLINE.findall(page))
     return found.union(*(WORDS.findall(script) for script in (*inline, *scripts)))
@@ -76,12 +75,13 @@ def _rule(rule: Node, names: Container[str], read: set[str]) -> str:
 def _declared(content: list[Node], names: Container[str], read: set[str]) -> str:
     """The declarations of a rule, without variables that nothing reads."""
     found = tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True)
-    idle = [each.type == "declaration" and each.name.startswith("--") and each.name not in read for each in found]
-    return ";".join(
-        each.serialize().strip().rstrip(";")
-        for each, out in zip(found, idle, strict=True)
-        if not out or each.name in names
-    )
+    return ";".join(each.serialize().strip().rstrip(";") for each in found if not _idle(each, names, read))
+
+
+def _idle(declared: Node, names: Container[str], read: set[str]) -> bool:
+    """Whether a declaration sets a variable that nothing reads."""
+    variable = declared.type == "declaration" and declared.name.startswith("--")
+    return variable and declared.name not in read and declared.name not in names
 
 
 def _selectors(prelude: list[Node]) -> list[list[Node]]:
