@@ -40,7 +40,8 @@ OFFER = """python3 dev.py TASK
   test [arguments ...]   run the tests, in a process for every core; with arguments, pytest with just these
   site                   build the site into site/; a warning is an error
   check [gates ...]      the tests, then the site in a browser, gate by gate; with names, these gates on site/ as it is
-  accept                 take the built site's look and its formulas' ids as reviewed, after a change that is meant
+  check --deep [gates]   the checks themselves: mutants, chances, fuzz; hours, and tests/deep/record.json is written
+  accept                 take the site's look, its formulas' ids and the values it shows as reviewed, after a change
   lock [arguments ...]   write requirements.lock; the arguments are uv's (--upgrade: the newest versions)
 
 The first task installs what all of them need into .venv, which takes minutes. So does the first one
@@ -99,12 +100,14 @@ def site(*more: str) -> None:
 
 
 def check(*arguments: str) -> None:
-    """Run the gates: what a reader meets is what is tested."""
+    """Run the gates: what a reader meets is what is tested. The deep ones test the checks."""
+    if "--deep" in arguments:
+        run("tests/deep", *(argument for argument in arguments if argument != "--deep"))
     run("tests/browser", *arguments)
 
 
 def accept(*more: str) -> None:
-    """Take the site as it looks now as reviewed."""
+    """Take the site as it looks now, and what its pages show, as reviewed."""
     refuse("accept", more)
     run("tests/browser", "--accept")
 

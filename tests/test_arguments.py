@@ -197,3 +197,20 @@ def test_a_law_has_masses_that_sum_to_one():
         check_law("p", torch.zeros(3, 0))
     with pytest.raises(ValueError, match=r"^p must have a last axis, along which the law lies, got shape \(\)$"):
         check_law("p", torch.tensor(1.0))
+
+
+def test_what_is_not_strided_is_refused():
+    sparse = torch.ones(2).to_sparse()
+    with pytest.raises(ValueError, match=r"^u must be strided, got layout torch.sparse_coo"):
+        check_event("u", sparse, 2, torch.float32)
+    with pytest.raises(ValueError, match=r"^shift must be strided, got layout torch.sparse_coo"):
+        check_finite("shift", sparse, "the map can be inverted")
+    with pytest.raises(ValueError, match=r"^p must be a floating-point tensor, strided .* layout torch.sparse_coo"):
+        check_law("p", sparse / 2)
+
+
+def test_no_law_is_of_whole_numbers_and_nothing_is_not_alike():
+    with pytest.raises(ValueError, match=r"^p must be a floating-point tensor, .* got dtype torch.int64"):
+        check_law("p", torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match=r"^tensors must be one or more, got none"):
+        check_alike()

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chance import mean_is, share, spread, statistical
 from hw.bounds.models import DiscreteModel, LinearGaussian
 
 A = {"joint": [0.05, 0.45], "q": [0.5, 0.5]}
@@ -428,24 +429,19 @@ def test_rate_fails_where_chi2_is_infinite():
     assert 10**5 * (regular.log_evidence - regular.iwlb(10**5)) < regular.chi2
 
 
-@pytest.mark.parametrize(("fields", "k"), [(B, 5), (NARROW, 20), (GAUSSIANS[4], 3)])
-def test_bound_is_the_mean_over_its_own_draws(fields, k):
-    """A two-sided test at five standard errors: one false alarm in 1.7 million runs."""
+@pytest.mark.parametrize(("fields", "k", "n"), [(B, 5, 30_000), (NARROW, 10, 20_000), (GAUSSIANS[4], 3, 2_000)])
+@statistical(alarms=1e-6, effect="the bound of twice the draws")
+def test_bound_is_the_mean_over_its_own_draws(fields, k, n, seed, planted):
     model = LinearGaussian(**fields)
-    log_w = model.sample_log_w(20_000 * k, torch.Generator().manual_seed(0)).reshape(-1, k)
-    draws = log_w.logsumexp(1) - math.log(k)
-    error = 5 * draws.std() / math.sqrt(len(draws))
-    assert abs(draws.mean() - model.iwlb(k)) < error
-    assert abs(draws.mean() - model.iwlb(2 * k)) > error
+    log_w = model.sample_log_w(n * k, torch.Generator().manual_seed(seed)).reshape(-1, k)
+    return mean_is(log_w.logsumexp(1) - math.log(k), model.iwlb(2 * k if planted else k))
 
 
-def test_discrete_bound_is_the_mean_over_its_own_draws():
+@statistical(alarms=1e-6, effect="the bound of four draws in place of five")
+def test_discrete_bound_is_the_mean_over_its_own_draws(seed, planted):
     model = DiscreteModel(**A)
-    log_w = model.sample_log_w(200_000, torch.Generator().manual_seed(1)).reshape(-1, 5)
-    draws = log_w.logsumexp(1) - math.log(5)
-    error = 5 * draws.std() / math.sqrt(len(draws))
-    assert abs(draws.mean() - model.iwlb(5)) < error
-    assert abs(draws.mean() - model.iwlb(4)) > error
+    log_w = model.sample_log_w(120_000, torch.Generator().manual_seed(seed)).reshape(-1, 5)
+    return mean_is(log_w.logsumexp(1) - math.log(5), model.iwlb(4 if planted else 5))
 
 
 @EXAMPLES
@@ -526,15 +522,23 @@ def test_log_weights_are_differences_of_log_densities():
     torch.testing.assert_close(weights, torch.tensor([[0.1, 0.9], [0.9, 0.9]], dtype=torch.float64))
 
 
-def test_draws_follow_q():
-    n, generator = 100_000, torch.Generator().manual_seed(0)
-    z = LinearGaussian(1, -0.3, 0.36).sample(n, generator)
-    assert abs(z.mean() + 0.3) < 5 * 0.6 / math.sqrt(n)
-    assert abs(z.var() - 0.36) < 5 * 0.36 * math.sqrt(2 / n)
-    assert abs(z.var() - 0.6) > 5 * 0.36 * math.sqrt(2 / n)
-    index = DiscreteModel([0.1, 0.1, 0.1], [0.2, 0.0, 0.8]).sample(n, generator)
+@statistical(alarms=1e-6, effect="a mean off by 0.05")
+def test_draws_have_the_mean_of_q(seed, planted):
+    z = LinearGaussian(1, -0.3, 0.36).sample(10_000, torch.Generator().manual_seed(seed))
+    return mean_is(z, -0.25 if planted else -0.3)
+
+
+@statistical(alarms=1e-6, effect="a variance off by a tenth")
+def test_draws_have_the_variance_of_q(seed, planted):
+    z = LinearGaussian(1, -0.3, 0.36).sample(15_000, torch.Generator().manual_seed(seed))
+    return spread(z + 0.3, 0.396 if planted else 0.36)
+
+
+@statistical(alarms=1e-6, effect="a share off by 0.03")
+def test_discrete_draws_have_the_shares_of_q(seed, planted):
+    index = DiscreteModel([0.1, 0.1, 0.1], [0.2, 0.0, 0.8]).sample(15_000, torch.Generator().manual_seed(seed))
     assert index.unique().tolist() == [0, 2]
-    assert abs((index == 2).double().mean() - 0.8) < 5 * math.sqrt(0.16 / n)
+    return share((index == 2).sum().item(), 15_000, 0.77 if planted else 0.8)
 
 
 @pytest.mark.parametrize("model", [DiscreteModel(**A), LinearGaussian(**B)])
@@ -625,3 +629,9 @@ def test_extremely_narrow_q_is_served():
             rtol=1e-2,
         )
         assert model.iwlb(1000) < model.log_evidence - 0.5
+
+
+def test_sparse_indices_are_refused():
+    model = DiscreteModel([0.5, 0.5], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"^index must be a tensor of integers from 0 to 1, got tensor"):
+        model.log_w(torch.tensor([0, 1]).to_sparse())

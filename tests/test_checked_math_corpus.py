@@ -13,6 +13,7 @@ from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.statements import Names, parse
 from hw.checked_math.models import MODELS
 from hw.checked_math.pages import check_text
+from reviewed import outcome, outcomes
 
 GIVEN = {  # definitions that a claim may build on
     "w": r"w_j := \frac{p(x,z_j)}{q(z_j\mid x)}",
@@ -44,6 +45,10 @@ class Claim(NamedTuple):
     assume: str = ""
     given: str = ""
     model: str = "latent"
+
+    @property
+    def text(self) -> str:
+        return "; ".join(filter(None, (self.model, self.assume, self.given, self.latex)))
 
 
 def check(latex, model="latent", assume="", given="", options=""):
@@ -1092,6 +1097,18 @@ WRONG = [*LATENT_WRONG, *DENSITIES_WRONG, *BIJECTION_WRONG, *GAUSSIAN_WRONG, *EM
 WRONG += SPELLED_WRONG
 
 
+REVIEWED = outcomes()
+
+
+def checked_claims():
+    """Each claim with what its check left behind: how many instances, how close, which counterexample."""
+    return {claim.text: outcome(check(claim.latex, claim.model, claim.assume, claim.given)) for claim in RIGHT + WRONG}
+
+
+def test_no_outcome_is_of_a_claim_that_is_gone():
+    assert {claim.text for claim in RIGHT + WRONG} == REVIEWED.keys()
+
+
 @pytest.mark.parametrize("claim", known(RIGHT))
 def test_a_right_formula_is_checked(claim):
     record = check(claim.latex, claim.model, claim.assume, claim.given)
@@ -1099,6 +1116,7 @@ def test_a_right_formula_is_checked(claim):
     assert record.ok
     assert record.instances >= (200 if claim.model in ("latent", "two-densities", "embeddings", "offsets") else 5)
     assert not set(record.idle) & set(record.assume)
+    assert outcome(record) == REVIEWED[claim.text]
 
 
 @pytest.mark.parametrize("claim", known(WRONG))
@@ -1110,6 +1128,7 @@ def test_a_wrong_formula_is_refuted(claim):
     assert found.left
     assert found.right
     assert "nan" not in f"{found.instance} {found.left} {found.right}"
+    assert outcome(record) == REVIEWED[claim.text]
 
 
 # ---- text that must be an error ----

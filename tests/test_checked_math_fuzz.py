@@ -387,3 +387,20 @@ def test_a_reader_that_leaves_early_gets_no_traceback(folder):
         assert "claim0-" in first
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+def test_a_file_whose_name_is_no_text_is_checked_and_named(command, tmp_path):
+    name = os.fsdecode(b"caf\xc3.md")
+    (tmp_path / name).write_text(RIGHT, encoding="utf-8")
+    done = command(".", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"caf\udcc3.md:2 claim: checked")
+    (row,) = json.loads(command(".", "--json", folder=tmp_path).stdout)
+    assert row["file"] == name
+
+
+def test_a_cache_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    (tmp_path / "cache").mkdir()
+    with pytest.raises(OSError, match="cache"):
+        check_text(RIGHT, "page.md", tmp_path / "cache")
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chance import share, statistical
 from hw.checked_math.arithmetic import DIGITS, EXACT, FLOAT
 from hw.checked_math.models import line_two_densities as line_module
 from hw.checked_math.models import smooth_bijection
@@ -467,15 +468,16 @@ def test_densities_from_distribution_functions_obey_the_change_of_variables(inst
                 assert value != pytest.approx(instance.density(source)(there(at)), rel=1e-3, abs=0)
 
 
-def test_the_density_of_an_image_is_that_of_its_draws():
-    flow, density, rng, n = BENT.function("F"), BENT.density("F(U)"), Random(0), 4000
+@statistical(alarms=1e-6, effect="the law of U in place of that of F(U)")
+def test_the_density_of_an_image_is_that_of_its_draws(seed, planted):
+    flow, density, rng, n = BENT.function("F"), BENT.density("F(U)"), Random(seed), 4000
+    chances = []
     draws = [flow(rng.gauss(0, 1)) for _ in range(n)]
     for edge in (-1.0, 1.0):
         nodes = trapezoid(-9, edge, 0.01)
         mass = sum(w * density(x) for x, w in nodes) - nodes[-1][1] * density(edge) / 2
-        share, deviation = sum(draw < edge for draw in draws) / n, math.sqrt(mass * (1 - mass) / n)
-        assert abs(share - mass) < 5 * deviation  # false alarm: 6e-7; finds errors of 0.07 with as good as certainty
-        assert abs(share - UNIT.below(edge)) > 10 * deviation  # the law of U is another one
+        chances += share(sum(draw < edge for draw in draws), n, UNIT.below(edge) if planted else mass)
+    return chances
 
 
 def test_the_plane_flow_is_the_formula_it_stands_for():

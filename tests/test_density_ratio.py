@@ -7,7 +7,9 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.special import chdtr, chdtrc, fdtr, fdtrc
 
+from chance import above, normal, statistical
 from hw.divergences import js_categorical, js_normal, kl_categorical
 from hw.gan import discriminator_loss, fit_density_ratio, jsd_from_logits, log_density_ratio, optimal_logit, value
 from hw.gan.logistic import fit_logistic
@@ -36,6 +38,11 @@ def normals(n_0, n_1, shift, seed=0, d=1):
 
 def powers(x):
     return x ** torch.arange(1, 7)
+
+
+def waves(x):
+    """Bounded features, for which 400 draws are many."""
+    return torch.cat([(frequency * x + phase).cos() for frequency in (1, 2, 3) for phase in (0, math.pi / 2)], -1)
 
 
 def listed(counts, logits):
@@ -115,26 +122,24 @@ def test_standard_error_is_that_of_two_independent_means(counts, data):
     assert not error.requires_grad
 
 
-def test_standard_error_is_the_spread_of_repetitions():
-    x_0, x_1 = normals(1000, 1000, 1.0, d=30)
+@statistical(alarms=1e-6, effect="an error without the half that the estimate takes of each mean")
+def test_standard_error_is_the_spread_of_repetitions(seed, planted):
+    """A ratio of two variances: of 100 estimates, and their mean of 19 degrees of freedom each, or more."""
+    x_0, x_1 = normals(100, 100, 1.0, seed, d=30)
     found = [jsd_from_logits(zero, one[:20]) for zero, one in zip(x_0 - 0.5, x_1 - 0.5, strict=True)]
     estimates, errors = (torch.stack(column) for column in zip(*found, strict=True))
-    centered = (estimates - estimates.mean()).square()
-    difference = centered - errors.square()
-    assert difference.mean().abs() < 5 * difference.std() / math.sqrt(1000)
-    # Not the spread without the half that the estimate takes of each mean.
-    assert (centered - 4 * errors.square()).mean().abs() > 5 * (centered - 4 * errors.square()).std() / math.sqrt(1000)
+    ratio = (estimates.var() / errors.square().mean()).item() / (4 if planted else 1)
+    return [2 * min(tail(99, 1900, ratio) for tail in (fdtr, fdtrc))]
 
 
 @pytest.mark.parametrize("distance", [0.5, 1.0, 2.0, 4.0])
-def test_the_optimal_logit_estimates_the_divergence_of_normals(distance):
-    x_0, x_1 = normals(40_000, 20_000, distance)
+@statistical(alarms=1e-6, effect="logits that are off by a constant of 3")
+def test_the_optimal_logit_estimates_the_divergence_of_normals(distance, seed, planted):
+    x_0, x_1 = normals(10_000, 5_000, distance, seed)
     zero = torch.zeros(1, dtype=torch.float64)
     divergence = js_normal(zero, zero, zero + distance, zero)
-    found, error = jsd_from_logits(*(distance * x - distance**2 / 2 for x in (x_0, x_1)))
-    assert (found - divergence).abs() < 5 * error < 0.02
-    found, error = jsd_from_logits(*(distance * x + 3 for x in (x_0, x_1)))
-    assert found < divergence - 5 * error
+    found, error = jsd_from_logits(*(distance * x - distance**2 / 2 + (3 if planted else 0) for x in (x_0, x_1)))
+    return normal((found - divergence) / error)
 
 
 def test_a_discriminator_that_memorized_its_draws_needs_others():
@@ -217,37 +222,33 @@ def test_weights_are_those_of_another_route(penalty):
     assert float(slope[-1]) == pytest.approx(0, abs=1e-12)
 
 
-def test_two_normals_a_distance_of_two_apart():
-    x_0, x_1 = normals(50_000, 50_000, 2.0)
+@statistical(alarms=1e-6, effect="a distance of 2.2")
+def test_two_normals_a_distance_of_two_apart(seed, planted):
+    x_0, x_1 = normals(8_000, 8_000, 2.2 if planted else 2.0, seed)
     fit = refit(x_0, x_1, 0.0)
     rows, _ = rows_of(x_0, x_1)
     weights = raw_weights(fit)
     chance = 1 / (1 + np.exp(-rows.astype(float) @ weights))
     covariance = np.linalg.inv((rows.T * (chance * (1 - chance))).astype(float) @ rows.astype(float))
     errors = np.sqrt(np.diag(covariance))
-    assert (errors < 0.02).all()
-    assert (abs(weights - [2, -2]) < 5 * errors).all()
-    assert (abs(weights - [2.2, -2.2]) > 5 * errors).all()
     found, error = fit.jsd()
-    assert abs(found.item() - 0.336830820347) < 5 * error.item() < 0.01
+    return normal(torch.tensor((weights - [2, -2]) / errors)) + normal((found - 0.336830820347) / error)
 
 
-def test_unequal_sizes_are_corrected():
-    x_0, x_1 = normals(30_000, 3_000, 2.0)
+@statistical(alarms=1e-6, effect="logits that keep the prior")
+def test_unequal_sizes_are_corrected(seed, planted):
+    x_0, x_1 = normals(5_000, 500, 2.0, seed)
     fit = refit(x_0, x_1, 0.0)
     _, covariance = fit_by_numpy(x_0, x_1, 0.0)
     middle = np.array([1.0, 1.0])  # at x = 1 the densities are equal
     error = math.sqrt(middle @ covariance @ middle)
     at_one = fit.log_ratio([[1.0]]).item()
-    assert abs(at_one) < 5 * error < 0.3
     assert fit.prior_1 == 1 / 11
-    logit = fit.logistic(float64([[1.0]])).item()
-    assert logit == pytest.approx(at_one + math.log(0.1), rel=1e-12)
-    assert abs(logit) > 5 * error
-    found, error = fit.jsd()
-    assert abs(found.item() - 0.336830820347) < 5 * error.item()
-    found, error = jsd_from_logits(fit.held_out_0 + math.log(0.1), fit.held_out_1 + math.log(0.1))
-    assert found.item() < 0.336830820347 - 5 * error.item()
+    assert fit.logistic(float64([[1.0]])).item() == pytest.approx(at_one + math.log(0.1), rel=1e-12)
+    kept = math.log(0.1) if planted else 0
+    found, error_of_found = jsd_from_logits(fit.held_out_0 + kept, fit.held_out_1 + kept)
+    assert planted or torch.equal(found, fit.jsd().value)
+    return normal((at_one + kept) / error) + normal((found - 0.336830820347) / error_of_found)
 
 
 def all_log_ratios(fit, x_0, x_1):
@@ -313,19 +314,20 @@ def test_folds_are_even_and_leave_out_what_they_say(folds):
     assert torch.equal(torch.stack(fit.jsd()), torch.stack(jsd_from_logits(fit.held_out_0, fit.held_out_1)))
 
 
-def test_in_sample_is_too_large_and_cross_fitted_is_not():
-    """One law, 100 + 100 draws, six features: 6 / 400 by Wilks's theorem, of which five standard errors are half."""
-    inside, outside = [], []
-    for seed in range(40):
-        x_0, x_1 = normals(100, 100, 0.0, seed=seed)
-        fit = refit(x_0, x_1, 0.0, features=powers)
+@statistical(alarms=1e-6, effect="the two estimates exchanged")
+def test_in_sample_is_too_large_and_cross_fitted_is_not(seed, planted):
+    """One law, n draws of each, six features: 4 n times the divergence in sample is chi-squared of six, by Wilks."""
+    n, repetitions, inside, outside = 400, 8, [], []
+    for repetition in range(repetitions):
+        x_0, x_1 = normals(n, n, 0.0, repetitions * seed + repetition)
+        fit = refit(x_0, x_1, 0.0, features=waves, folds=2)
         inside.append(jsd_from_logits(fit.log_ratio(x_0), fit.log_ratio(x_1), trusted=True).value)
         outside.append(fit.jsd().value)
-    inside, outside = torch.stack(inside), torch.stack(outside)
-    error = inside.std() / math.sqrt(40)
-    assert (inside.mean() - 6 / 400).abs() < 5 * error < 0.01
-    assert (inside > 0).all()
-    assert outside.mean() < 0
+    assert min(inside) > 0
+    inside, outside = (torch.stack(found) for found in ((outside, inside) if planted else (inside, outside)))
+    total = 4 * n * inside.sum().item()
+    wilks = 2 * min(tail(6 * repetitions, max(total, 0)) for tail in (chdtr, chdtrc))
+    return [wilks, *above(outside.mean() / outside.std() * math.sqrt(repetitions))]
 
 
 @pytest.mark.parametrize(
@@ -432,14 +434,14 @@ def test_only_constants_see_no_difference():
     assert fit.log_ratio([[1.0], [1.0]]).tolist() == pytest.approx([0, 0], abs=1e-12)
 
 
-def test_squares_tell_apart_what_coordinates_do_not():
-    x_0, x_1 = normals(20_000, 20_000, 0.0)
+@statistical(alarms=1e-6, effect="features without the squares")
+def test_squares_tell_apart_what_coordinates_do_not(seed, planted):
+    x_0, x_1 = normals(5_000, 5_000, 0.0, seed)
     zero = torch.zeros(1, dtype=torch.float64)
     divergence = js_normal(zero, zero, zero, zero + math.log(4))
-    found, error = refit(x_0, 2 * x_1, 0.0, features=lambda x: torch.cat((x, x.square()), -1)).jsd()
-    assert (found - divergence).abs() < 5 * error
-    blind, error = refit(x_0, 2 * x_1, 0.0).jsd()
-    assert blind < divergence - 5 * error
+    features = None if planted else lambda x: torch.cat((x, x.square()), -1)
+    found, error = refit(x_0, 2 * x_1, 0.0, features=features).jsd()
+    return normal((found - divergence) / error)
 
 
 @pytest.mark.parametrize(

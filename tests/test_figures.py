@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hw.figures.drawing import clear, numeral, round_numbers, spread, svg_text, text_width, tick_labels, wrapped
 from hw.figures.grids import describe, emblem, names_table, pixel_grid, pixel_names, side_by_side
 from hw.figures.tables import table
 from hw.masks import mask
@@ -151,3 +153,134 @@ def test_a_table_refuses_rows_that_do_not_fit():
         table(["loss", "nats"], [["a"]])
     with pytest.raises(ValueError, match="columns must name one column at least, got none"):
         table([], [])
+
+
+@pytest.mark.parametrize("bad", [(), [[]], [[1, 0], [1]]])
+def test_grids_without_a_shape_are_refused(bad):
+    for draw in (lambda: pixel_grid(bad, "Mask"), lambda: emblem(bad, (0, 0)), lambda: names_table({"A": bad}, "Case")):
+        with pytest.raises(ValueError, match=r"^a grid must have rows of one length, one cell or more, got lengths"):
+            draw()
+
+
+# ---- what all drawings share ----
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0, 4, "0"),
+        (-0.0, 4, "0"),
+        (-1e-9, 0, "−10⁻⁹"),
+        (-1, 4, "−1"),
+        (1e-4, 4, "0.0001"),
+        (9.99e-5, 4, "9.99·10⁻⁵"),
+        (999_999, 6, "999,999"),
+        (1e6, 4, "10⁶"),
+        (-1e6, 4, "−10⁶"),
+        (-1e-5, 4, "−10⁻⁵"),
+        (1.25e7, 3, "1.25·10⁷"),
+        (1.25e7, 2, "1.2·10⁷"),
+        (2e10, 4, "2·10¹⁰"),
+        (20.5e10, 4, "2.05·10¹¹"),
+        (1 / 3, 2, "0.33"),
+        (12345.678, 8, "12,345.678"),
+    ],
+)
+def test_numerals(value, digits, text):
+    if digits:
+        assert numeral(value, digits) == text
+    else:
+        assert numeral(value) == text
+
+
+@pytest.mark.parametrize(
+    ("ticks", "labels"),
+    [
+        ([0.1, 0.2], ["0.1", "0.2"]),
+        ([1.25, 1.5], ["1.25", "1.5"]),
+        ([-1.0, 1e-9, 1.0], ["−1", "0", "1"]),
+        ([1000.0, 1001.0], ["1,000", "1,001"]),
+        ([1.2345678], ["1.235"]),
+        ([0.0], ["0"]),
+    ],
+)
+def test_ticks_have_the_digits_that_tell_them_apart(ticks, labels):
+    assert tick_labels(np.array(ticks)) == labels
+
+
+@given(st.floats(-50, 50), st.floats(0.01, 100), st.integers(1, 6), st.booleans())
+def test_round_ticks_lie_within_the_limits_from_many_to_one(low, length, most, log):
+    low = 10 ** (low / 20) if log else low
+    high = low * (1 + length) if log else low + length
+    found = round_numbers(low, high, log, most)
+    assert found[-1].tolist() == [low]
+    for ticks in found[:-1]:
+        assert 2 <= len(ticks) <= most + 1
+        assert low <= ticks[0]
+        assert ticks[-1] <= high
+        assert (np.diff(ticks) > 0).all()
+
+
+def test_round_ticks_are_ones_twos_and_fives():
+    assert round_numbers(0.0, 4.0, False, 4)[0].tolist() == [0, 1, 2, 3, 4]
+    assert round_numbers(0.0, 4.0, False, 1)[0].tolist() == [0]
+    assert round_numbers(1.0, 100.0, True, 2)[0].tolist() == [1, 10, 100]
+    fine = round_numbers(1.0, 10.0, True, 3)[0]
+    assert fine.tolist() == [1, 2, 5, 10]
+
+
+def test_labels_are_clear_of_one_another_by_four_units_and_of_the_limits_by_none():
+    assert clear([10, 34], [20, 20], 0, 44)
+    assert not clear([10, 33.9], [20, 20], 0, 44)
+    assert not clear([10, 34], [20, 20], 0.1, 44)
+    assert not clear([10, 34], [20, 20], 0, 43.9)
+    assert clear([5, 20, 40], [2, 4, 10], 4, 45)
+    assert clear([10], [20], 0, 20)
+
+
+def test_lines_are_as_full_as_the_room_lets_them():
+    text = "as many words as a line has room for, and one more"
+    room = text_width("as many words as")
+    lines = wrapped(text, room)
+    assert " ".join(lines) == text
+    assert all(text_width(line) <= room for line in lines)
+    assert all(text_width(f"{a} {b.split()[0]}") > room for a, b in pairwise(lines))
+    assert lines[0] == "as many words as"
+    assert wrapped("", 10) == [""]
+    assert wrapped("unbreakable", 1) == ["unbreakable"]
+
+
+@given(st.lists(st.tuples(st.floats(-20, 120), st.floats(1, 9)), min_size=1, max_size=6))
+def test_stacked_labels_keep_their_order_and_stay_apart_and_inside(labels):
+    wanted, sizes = zip(*labels, strict=True)
+    placed = spread(wanted, sizes, 0, 100)
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    assert placed[order[0]] >= sizes[order[0]] / 2 - 1e-9
+    assert placed[order[-1]] <= 100 - sizes[order[-1]] / 2 + 1e-9
+    for a, b in pairwise(order):
+        assert placed[b] - placed[a] >= (sizes[a] + sizes[b]) / 2 - 1e-9
+
+
+def test_labels_with_room_stand_where_they_are_wanted():
+    assert spread([70, 20, 45], [10, 20, 5], 0, 100) == [70, 20, 45]
+    assert spread([50, 52], [10, 10], 0, 100) == [46, 56]
+    assert spread([2, 98], [10, 10], 0, 100) == [5, 95]
+
+
+def test_lines_of_a_text_are_centered_on_its_height():
+    one = svg_text(1, 2, ["one"], "ink", "start")
+    assert (one.text, one.attrib) == ("one", {"class": "ink", "x": "1.00", "y": "2.00", "text-anchor": "start"})
+    three = svg_text(1.005, 2, ["a", "b", "c"], "quiet", "end")
+    assert [line.text for line in three] == ["a", "b", "c"]
+    shifts = np.cumsum([float(line.get("dy").removesuffix("em")) for line in three])
+    assert shifts.tolist() == [-1.25, 0, 1.25]
+    assert {line.get("x") for line in three} == {three.get("x")}
+
+
+def test_the_ring_of_the_emblem_is_around_its_cell():
+    drawn = ElementTree.fromstring(emblem([[0, 1, 0], [1, 1, 0]], output=(1, 2)))
+    ring = next(part for part in drawn if part.tag.endswith("circle"))
+    assert (ring.get("cx"), ring.get("cy")) == ("14.5", "8.5")
+    assert drawn.get("viewBox") == "-1 -1 19 13"
+    seen = next(part for part in drawn if part.get("class") == "s")
+    assert re.findall(r"M(\d+) (\d+)", seen.get("d")) == [("6", "0"), ("0", "6"), ("6", "6")]

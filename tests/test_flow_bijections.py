@@ -542,3 +542,34 @@ def test_a_scale_that_the_type_cannot_hold_is_refused(log_scale):
     values = torch.tensor([0.0, log_scale], dtype=torch.float64)
     with pytest.raises(ValueError, match="exp of log_scale and of its negative must be finite so that the scale is"):
         Affine(torch.zeros_like(values), values)
+
+
+def test_a_sparse_order_is_none():
+    with pytest.raises(ValueError, match=r"^order must hold each index from 0 to d - 1 once, got tensor"):
+        Permute(torch.tensor([1, 0]).to_sparse())
+
+
+@pytest.mark.parametrize("masks", [[((1, 1),)], [((1, 1), (1,)), ((1, 1),)], [((1,),), ((1, 1),)], []])
+def test_masks_that_do_not_fit_a_network_are_refused(masks):
+    AffineNetwork(2, [2], 1, generator=generator(), masks=[((1, 0), (1, 1)), ((1, 1),)])
+    with pytest.raises(ValueError, match=r"^masks must have the shapes \[\(2, 2\), \(1, 2\)\], got"):
+        AffineNetwork(2, [2], 1, generator=generator(), masks=masks)
+
+
+def test_a_network_refuses_vectors_of_another_kind():
+    network = AffineNetwork(2, [3], 1, generator=generator())
+    with pytest.raises(ValueError, match=r"^values must have shape \(..., 2\), got shape \(5, 3\)"):
+        network(torch.zeros(5, 3))
+    with pytest.raises(ValueError, match=r"^values must have the type of the parameters, torch.float32, got"):
+        network(torch.zeros(5, 2).double())
+
+
+def test_layers_start_uniform_within_one_over_the_root_of_their_inputs_and_the_last_at_zero():
+    network = AffineNetwork(16, [400, 100], 3, generator=torch.Generator().manual_seed(0))
+    for layer, bound in ((0, 1 / 4), (1, 1 / 20)):
+        for started in (network.weights[layer], network.biases[layer]):
+            largest = started.detach().abs().max().item()
+            assert 0.8 * bound < largest <= bound  # a hundred draws are all below that by a chance of 2e-10
+            assert started.min() < 0 < started.max()
+    assert not network.weights[2].any()
+    assert not network.biases[2].any()

@@ -234,3 +234,12 @@ def test_text_is_escaped():
 def test_refusals(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_more_decimals_than_a_float_has_are_refused():
+    with pytest.raises(ValueError, match=r"^decimals must be at most 15, the digits of a float, got 16"):
+        one(decimals=16)
+
+
+def test_a_sign_that_the_font_lacks_is_drawn_without_a_warning():
+    assert "数" in interval_chart([("数", 1.0, 0.5, "ink")], "One", x_label="points")

@@ -13,6 +13,7 @@ from hw.site.claims import Claim, address, claims_of_library, claims_of_page, cl
 from hw.site.display import claim_html, mark_html
 from hw.site.inline import inline_results, relation_signs
 from hw.site.ledger import claims_today, ledger, totals
+from hw.site.stylesheet import purged
 from hw.site.words import complaint, facts, mark, number, relations
 
 ROOT = Path(__file__).parent.parent
@@ -354,3 +355,17 @@ def test_a_page_without_formulas_is_not_even_checked(monkeypatch, tmp_path):
     monkeypatch.setattr(claims_module, "check_file", None)
     (tmp_path / "page.md").write_text("Text with $x$.\n\n```python\nx = 1\n```\n")
     assert claims_of_page(tmp_path / "page.md", "page.md") == []
+
+
+def test_what_is_no_page_has_no_address_and_what_is_negative_no_text():
+    for page, start in (("a.md", ""), ("", "a.md")):
+        with pytest.raises(ValueError, match=r"^page must name a file, got ''"):
+            address(page, start)
+    for value in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match=r"^value must not be negative, got"):
+            number(value)
+
+
+def test_an_error_in_a_style_sheet_is_told():
+    with pytest.raises(ValueError, match=r"^css must be a style sheet without errors, got one: Can not serialize"):
+        purged("a", ())

@@ -311,3 +311,35 @@ def test_kind_b_alone_is_sound_when_its_output_is_used_one_pixel_late():
     layers = [MaskedConv2d("B", 1, 1, 3), MaskedConv2d("B", 1, 1, 3)]
     assert first_leak(OnePixelLate(*layers), (1, 5, 5)) is None
     assert first_leak(nn.Sequential(*layers), (1, 5, 5)) == COPIES_ITSELF
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (torch.zeros(2), r"must have shape \(n, 1, h, w\) or \(1, h, w\), got shape \(2,\)"),
+        (torch.zeros(1, 2, 3, 3), r"must have shape .*, got shape \(1, 2, 3, 3\)"),
+        (torch.zeros(1, 1, 0, 3), r"must have shape .*, got shape \(1, 1, 0, 3\)"),
+        (torch.zeros(1, 1, 3, 3).to_sparse(), r"must have shape .*, got shape \(1, 1, 3, 3\)"),
+        (torch.zeros(1, 1, 3, 3).double(), "must have the type of the parameters, torch.float32, got torch.float64"),
+    ],
+    ids=["vector", "channels", "empty", "sparse", "type"],
+)
+def test_maps_that_a_layer_does_not_take_are_refused(bad, message):
+    good = torch.zeros(1, 1, 3, 3)
+    for layer in (MaskedConv2d("A", 1, 1, 3), GatedPixelCNN(1, 2, 1, 3, layers=1)):
+        with pytest.raises(ValueError, match=f"^x {message}"):
+            layer(bad)
+    layer = GatedMaskedConv2d("A", 1, 2, 3)
+    with pytest.raises(ValueError, match=f"^vertical {message}"):
+        layer(bad, good)
+    with pytest.raises(ValueError, match=f"^horizontal {message}"):
+        layer(good, bad)
+    with pytest.raises(
+        ValueError, match=r"^horizontal must have the shape of vertical, \(1, 1, 3, 3\), got \(1, 3, 3\)"
+    ):
+        layer(good, good[0])
+
+
+def test_autocast_may_bring_another_type():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert MaskedConv2d("A", 1, 1, 3)(torch.zeros(1, 1, 3, 3).bfloat16()).dtype == torch.bfloat16

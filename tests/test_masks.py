@@ -155,3 +155,9 @@ def test_hidden_units_of_made_take_the_degrees_below_the_last_in_turn():
 def test_sizes_may_be_numpy_integers_and_lists():
     assert mask("A", np.int64(3)) == mask("A", [3, np.int32(3)]) == mask("A", 3)
     assert dilate(mask("B", 3), np.int64(2)) == dilate(mask("B", 3), 2)
+
+
+@pytest.mark.parametrize("bad", [(), ((),), ((1, 0), (1,))])
+def test_a_mask_without_a_shape_is_not_dilated(bad):
+    with pytest.raises(ValueError, match=r"^mask must have rows of one length, one entry or more, got lengths"):
+        dilate(bad, 2)

@@ -196,3 +196,9 @@ def test_text_is_escaped():
 def test_refusals(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+@pytest.mark.parametrize("bad", [[[0.0, 1.0], [2.0]], ["a", "b"], {}])
+def test_what_is_no_array_of_numbers_is_refused(bad):
+    with pytest.raises(ValueError, match=r"^pictures must be numbers in rows of one length, got what NumPy refuses"):
+        picture_sheet(bad, "Pictures")

@@ -414,3 +414,10 @@ ONES = np.ones((3, 3))
 def test_refusals(drawing, message):
     with pytest.raises(ValueError, match=message):
         drawing()
+
+
+@pytest.mark.parametrize("field", ["density", "points"])
+def test_rows_of_different_lengths_are_refused(field):
+    panel = Panel("q", **({"density": np.eye(2)} | {field: [[0.0, 1.0], [2.0]]}))
+    with pytest.raises(ValueError, match=rf"^{field} of 'q' must be numbers in rows of one length, got what NumPy"):
+        density_panels([panel], "One", extent=(-1, 1, -1, 1))

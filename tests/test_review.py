@@ -172,3 +172,14 @@ def test_the_page_tells_what_the_runs_say():
     assert "no" not in {one.difference.verdict for one in findings if one.claimed}
     batches = [one.difference.mean for one in findings if one.claim == "batch-gap" and one.claimed]
     assert max(batches) < 0
+
+
+@pytest.mark.parametrize("text", ["", "claim = 1", "claim = [1]"])
+def test_a_text_without_statements_is_refused(text):
+    with pytest.raises(ValueError, match=r"^text must have an array of tables called claim, got"):
+        read_statements(text, ())
+
+
+@pytest.mark.parametrize("expression", ["/", "1 +", "1 / 0", "2 ^ 0.5 ^ (-9999)"])
+def test_what_cannot_be_computed_is_no_arithmetic(expression):
+    assert arithmetic_error(expression, "1") == f"{expression!r}, which is no arithmetic"

@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chance import at_least, edges, follows, normal, share, spread, statistical
 from hw.experiments import simclr
 from hw.simclr import (
     AUGMENTATIONS,
@@ -98,12 +99,22 @@ def test_a_view_has_the_shape_and_type_of_the_picture_which_stays(names, dtype, 
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_each_augmentation_changes_pictures_and_draws_anew(name):
-    images, source = pictures(20), generator()
-    first, second = two_views(images, [name], source)
-    unchanged = [torch.equal(a, b) for views in ((first, second), (first, images)) for a, b in zip(*views, strict=True)]
-    assert sum(unchanged) <= 3  # a blur may be too weak to be seen, and a rectangle come twice
+@statistical(alarms=1e-6, effect="the same view twice")
+def test_each_augmentation_draws_anew(name, seed, planted):
+    """At most one in 50 is unchanged: a blur of a deviation under 0.115 may be, and two rectangles may be one."""
+    images = pictures(20)
+    first, second = two_views(images, [name], generator(seed))
+    pairs = (first, first if planted else second), (first, images)
+    unchanged = [sum(map(torch.equal, *views)) for views in pairs]
+    return [at_least(count, len(images), 1 / 50) for count in unchanged]
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_each_augmentation_follows_its_generator_and_its_name(name):
+    images = pictures(20)
+    first, _ = two_views(images, [name], generator())
     assert torch.equal(first, augment(images, [name], generator()))
+    assert not torch.equal(first, images)
     assert torch.equal(augment(images, [other for other in [name] if other != name], generator()), images)
     assert first.dtype != augment(images.float(), [name], generator()).dtype
 
@@ -167,32 +178,59 @@ def test_a_crop_is_a_rectangle_within_the_picture():
     torch.testing.assert_close(found[:, :, :2], torch.diag_embed(sides), rtol=0, atol=1e-12)
     assert (centers.abs() + 4 * sides <= 4 + 1e-12).all()
     area, ratio = sides.prod(1), sides[:, 0] / sides[:, 1]
-    assert 0.4 - 1e-12 < area.min() < 0.42
-    assert 0.95 < area.max() <= 1 + 1e-12
-    assert 3 / 4 - 1e-12 < ratio.min() < 0.78
-    assert 1.3 < ratio.max() < 4 / 3 + 1e-12
-    for side in (-1, 1):  # every place is reached
-        assert ((side * centers + 4 * sides).amax(0) > 3.95).all()
+    assert 0.4 - 1e-12 < area.min()
+    assert area.max() <= 1 + 1e-12
+    assert 3 / 4 - 1e-12 < ratio.min()
+    assert ratio.max() < 4 / 3 + 1e-12
+
+
+@statistical(alarms=1e-6, effect="areas from 0.3 on and ratios up to 1.5")
+def test_crops_are_drawn_evenly(seed, planted):
+    """A crop of an area under 3/4 has no side that is cut at 1; its place is even where there is one to choose."""
+    least, most = (0.3, 1.5) if planted else (0.4, 4 / 3)
+    found = maps("crop", 200, seed)
+    sides, centers = found.diagonal(dim1=1, dim2=2), found[:, :, 2]
+    area, ratio = sides.prod(1), sides[:, 0] / sides[:, 1]
+    small = area < 0.75
+    places = (centers / (4 * (1 - sides)))[sides < 1 - 1e-6]
+    return [
+        *share(small.sum().item(), 200, (0.75 - least) / (1 - least)),
+        *edges(area[small], least, 0.75),
+        *edges(ratio[small].log(), -math.log(most), math.log(most)),
+        *edges(places, -1, 1),
+        *follows(places, lambda x: (x + 1) / 2),
+    ]
 
 
 def test_a_crop_of_ones_fades_at_its_border_only():
+    """A picture is read half a pixel beyond its outermost places at most, where it falls from one to a half."""
+    found = maps("crop", 400, 2)
+    line = torch.arange(8, dtype=float64) - 3.5
+    places = found.diagonal(dim1=1, dim2=2)[..., None] * line + found[:, :, 2, None]
+    columns, rows = (4.5 - places.abs()).clamp(max=1).unbind(1)
     views = augment(torch.ones(400, 1, 8, 8, dtype=float64), ["crop"], generator(2))
+    torch.testing.assert_close(views[:, 0], rows[:, :, None] * columns[:, None], rtol=0, atol=1e-12)
     torch.testing.assert_close(views[..., 1:-1, 1:-1], torch.ones(400, 1, 6, 6, dtype=float64), rtol=1e-12, atol=0)
-    assert views.max() <= 1 + 1e-12
-    assert (1 - (1 - math.sqrt(0.3)) / 2) ** 2 < views.min() < 0.9  # of the shortest side, √(0.4·¾), the least
+    assert (1 - (1 - math.sqrt(0.3)) / 2) ** 2 < views.min() < 1  # of the shortest side, √(0.4·¾), the least
+
+
+def degrees(found):
+    return torch.atan2(found[:, 1, 0], found[:, 0, 0]).rad2deg()
 
 
 def test_a_turn_is_about_the_center_and_by_no_more_than_25_degrees():
-    found = maps("rotate", 1000, 1)
+    found = maps("rotate", 200, 1)
     turns, shifts = found[:, :, :2], found[:, :, 2]
-    torch.testing.assert_close(turns @ turns.mT, torch.eye(2, dtype=float64).expand(1000, 2, 2), rtol=0, atol=1e-12)
-    torch.testing.assert_close(torch.linalg.det(turns), torch.ones(1000, dtype=float64))
-    torch.testing.assert_close(shifts, torch.zeros(1000, 2, dtype=float64), rtol=0, atol=1e-12)
-    degrees = torch.atan2(turns[:, 1, 0], turns[:, 0, 0]).rad2deg()
-    assert 24.5 < degrees.abs().max() <= 25
-    for power, exact in ((1, 0.0), (2, 25**2 / 3)):  # uniform; five standard errors see a largest angle of 28
-        values = degrees**power
-        assert abs(values.mean() - exact) < 5 * values.std() / math.sqrt(1000)
+    torch.testing.assert_close(turns @ turns.mT, torch.eye(2, dtype=float64).expand(200, 2, 2), rtol=0, atol=1e-12)
+    torch.testing.assert_close(torch.linalg.det(turns), torch.ones(200, dtype=float64))
+    torch.testing.assert_close(shifts, torch.zeros(200, 2, dtype=float64), rtol=0, atol=1e-12)
+    assert degrees(found).abs().max() <= 25
+
+
+@statistical(alarms=1e-6, effect="turns by up to 30 degrees")
+def test_turns_are_drawn_evenly(seed, planted):
+    most, angles = 30 if planted else 25, degrees(maps("rotate", 200, seed))
+    return edges(angles, -most, most) + follows(angles, lambda x: (x + most) / (2 * most))
 
 
 def test_a_blur_is_a_normal_kernel_of_mass_one():
@@ -200,7 +238,6 @@ def test_a_blur_is_a_normal_kernel_of_mass_one():
     point[..., 3, 4] = 1
     spread, views = (augment(batch, ["blur"], generator(4))[:, 0] for batch in (point, images))
     torch.testing.assert_close(spread.sum((1, 2)), torch.ones(40, dtype=float64), rtol=1e-12, atol=0)
-    deviations = []
     for each, image, view in zip(spread.tolist(), images[:, 0].tolist(), views, strict=True):
         kernel = [[each[3 + i][4 + j] for j in range(-2, 3)] for i in range(-2, 3)]
         nearest = kernel[2][3] / kernel[2][2]  # exp(-1 / 2σ²), and each entry that to the power of its squared distance
@@ -214,57 +251,86 @@ def test_a_blur_is_a_normal_kernel_of_mass_one():
             for r in range(8)
         ]
         torch.testing.assert_close(view, torch.tensor(by_loops, dtype=float64), rtol=1e-12, atol=1e-15)
-        deviations.append(math.sqrt(-0.5 / math.log(nearest)))
-    assert 0.1 <= min(deviations) < 0.2 < 0.9 < max(deviations) <= 1
+        assert 0.1 <= math.sqrt(-0.5 / math.log(nearest)) <= 1
     point[..., 3, 4], point[..., 0, 0] = 0, 1
-    assert augment(point, ["blur"], generator(4)).sum((2, 3)).min() < 0.6  # at a corner most of the mass is lost
+    lost = augment(point, ["blur"], generator(4))[:, 0]
+    torch.testing.assert_close(lost[:, :3, :3], spread[:, 3:6, 4:7], rtol=1e-12, atol=0)  # the rest is off the picture
 
 
-def test_contrast_is_a_factor_and_a_level_for_each_picture():
+@statistical(alarms=1e-6, effect="deviations from 0 on")
+def test_blurs_are_drawn_evenly(seed, planted):
+    point, low = torch.zeros(200, 1, 8, 8, dtype=float64), 0.0 if planted else 0.1
+    point[..., 3, 4] = 1
+    kernels = augment(point, ["blur"], generator(seed))[:, 0]
+    deviations = (-0.5 / (kernels[:, 3, 5] / kernels[:, 3, 4]).log()).sqrt()
+    return edges(deviations, low, 1) + follows(deviations, lambda x: (x - low) / (1 - low))
+
+
+@statistical(alarms=1e-6, effect="factors off by up to 0.7 in place of 0.6")
+def test_contrast_is_a_factor_and_a_level_for_each_picture(seed, planted):
     n = 400
     zeros, ones, images = torch.zeros(n, 1, 8, 8, dtype=float64), torch.ones(n, 1, 8, 8, dtype=float64), pictures(n)
-    level, sum_, views = (augment(batch, ["contrast"], generator(5)) for batch in (zeros, ones, images))
+    level, sum_, views = (augment(batch, ["contrast"], generator(seed)) for batch in (zeros, ones, images))
     assert (level == level[..., :1, :1]).all()
     torch.testing.assert_close(views, (sum_ - level) * images + level, rtol=1e-12, atol=1e-15)
     assert not torch.allclose(views, ((sum_ - level) * images + level).roll(1, 0).roll(-1, 0) * 1.001)
     factors, levels = (sum_ - level)[:, 0, 0, 0], level[:, 0, 0, 0]
-    for values, center, radius in ((factors, 1.0, 0.6), (levels, 0.0, 0.3)):
-        assert radius * 0.98 < (values - center).abs().max() <= radius + 1e-12
-        assert abs(values.mean() - center) < 5 * radius / math.sqrt(3 * n)
-    bound = 5 / math.sqrt(n)
-    assert abs(torch.corrcoef(torch.stack((factors, levels)))[0, 1]) < bound
-    assert torch.corrcoef(torch.stack((factors, factors + levels)))[0, 1] > bound
+    chances = []
+    for values, center, radius in ((factors, 1.0, 0.7 if planted else 0.6), (levels, 0.0, 0.3)):
+        assert (values - center).abs().max() <= radius + 1e-12
+        even = (values - center) / radius
+        chances += edges(even, -1, 1) + follows(even, lambda x: (x + 1) / 2)
+    return chances + normal(torch.corrcoef(torch.stack((factors, levels)))[0, 1] * math.sqrt(n))
 
 
-def test_noise_is_normal_of_deviation_a_fifth():
-    images, n = pictures(500), 500 * 64
-    noise = augment(images, ["noise"], generator(6)) - images
-    torch.testing.assert_close(noise, augment(0 * images, ["noise"], generator(6)), rtol=0, atol=1e-15)
-    assert abs(noise.mean()) < 5 * 0.2 / math.sqrt(n)
-    for power, moment, error in ((2, 1, math.sqrt(2)), (4, 3, math.sqrt(96))):  # of a standard normal
-        found = (noise / 0.2).pow(power).mean()
-        assert abs(found - moment) < 5 * error / math.sqrt(n)
-        assert abs((1.05**power) * found - moment) > 5 * error / math.sqrt(n)  # a deviation of 0.21 is seen
+@statistical(alarms=1e-6, effect="a deviation of 0.21")
+def test_noise_is_normal_of_deviation_a_fifth(seed, planted):
+    images, n, deviation = pictures(200), 200 * 64, 0.21 if planted else 0.2
+    noise = augment(images, ["noise"], generator(seed)) - images
+    torch.testing.assert_close(noise, augment(0 * images, ["noise"], generator(seed)), rtol=0, atol=1e-15)
     neighbors = torch.corrcoef(torch.stack((noise[..., 1:].flatten(), noise[..., :-1].flatten())))[0, 1]
-    assert abs(neighbors) < 5 / math.sqrt(n * 7 / 8)
+    return [
+        *normal(noise.mean() / deviation * math.sqrt(n)),
+        *spread(noise, deviation**2),
+        *follows(noise / deviation, torch.special.ndtr),
+        *normal(neighbors * math.sqrt(n * 7 / 8)),
+    ]
 
 
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 6)])
-def test_erasing_leaves_a_rectangle_of_zeros_and_the_rest(height, width):
-    images = pictures(600, height=height, width=width) + 1
-    views = augment(images, ["erase"], generator(8))[:, 0]
+def erased_rows_and_columns(n, height, width, seed):
+    images = pictures(n, height=height, width=width) + 1
+    views = augment(images, ["erase"], generator(seed))[:, 0]
     erased = views == 0
     assert torch.equal(views[~erased], images[:, 0][~erased])
     rows, columns = erased.any(2), erased.any(1)
     assert torch.equal(erased, rows[:, :, None] & columns[:, None])
+    return rows, columns
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 6)])
+def test_erasing_leaves_a_rectangle_of_zeros_and_the_rest(height, width):
+    for inside, size in zip(erased_rows_and_columns(600, height, width, 8), (height, width), strict=True):
+        ends = inside.int().diff(dim=1, prepend=torch.zeros(600, 1), append=torch.zeros(600, 1))
+        assert (ends.abs().sum(1) == 2).all()  # one piece
+        assert inside.sum(1).max() <= min(4, size)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 6)])
+@statistical(alarms=1e-6, effect="no rectangle at the last row")
+def test_rectangles_are_drawn_evenly(height, width, seed, planted):
+    """All lengths are alike, and of a length all places."""
+    n, chances = 800, []
+    rows, columns = erased_rows_and_columns(n, height, width, seed)
+    if planted:
+        rows = rows[~rows[:, -1]]
     for inside, size in ((rows, height), (columns, width)):
-        lengths = inside.sum(1)
-        assert set(lengths.tolist()) == set(range(1, min(4, size) + 1))
-        edges = inside.int().diff(dim=1, prepend=torch.zeros(600, 1), append=torch.zeros(600, 1))
-        assert (edges.abs().sum(1) == 2).all()  # one piece
-        for length in range(1, min(4, size) + 1):
-            starts = inside[lengths == length].int().argmax(1)
-            assert set(starts.tolist()) == set(range(size - length + 1))
+        longest = min(4, size)
+        lengths, starts = inside.sum(1), inside.int().argmax(1)
+        for length in range(1, longest + 1):
+            for place in range(size - length + 1):
+                count = ((lengths == length) & (starts == place)).sum().item()
+                chances += share(count, n, 1 / longest / (size - length + 1))
+    return chances
 
 
 def test_odd_pictures_and_names_are_refused():
@@ -314,19 +380,24 @@ def linear(model):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_weights_are_drawn_within_one_over_the_root_of_the_inputs(head):
+def test_weights_follow_the_generator(head):
     state = torch.get_rng_state()
     first, second, other = (SimCLR(head, generator=generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), state)
     assert same(first.parameters(), second.parameters())
     assert not any(map(torch.equal, first.parameters(), other.parameters()))
-    for layer in linear(first):
-        bound = layer.in_features**-0.5
+
+
+@pytest.mark.parametrize("head", HEADS)
+@statistical(alarms=1e-6, effect="a bound that is larger by a tenth")
+def test_weights_are_drawn_within_one_over_the_root_of_the_inputs(head, seed, planted):
+    chances = []
+    for layer in linear(SimCLR(head, generator=generator(seed))):
+        bound = layer.in_features**-0.5 * (1.1 if planted else 1)
         for parameter in (layer.weight, layer.bias):
-            assert 0.9 * bound < parameter.abs().max() <= bound
-            n = parameter.numel()
-            assert abs(parameter.mean()) < 5 * bound / math.sqrt(3 * n)
-            assert abs(parameter.square().mean() - bound**2 / 3) < 5 * bound**2 * math.sqrt(4 / 45 / n)
+            assert parameter.abs().max() <= bound
+            chances += edges(parameter, -bound, bound) + follows(parameter, lambda x, bound=bound: (x / bound + 1) / 2)
+    return chances
 
 
 def test_other_heads_and_no_generator_are_refused():
@@ -822,18 +893,17 @@ def test_accuracies_are_averaged_over_draws():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_few_of_each_class_are_chosen_evenly():
+@statistical(alarms=1e-6, effect="any six of all, whatever their class")
+def test_a_few_of_each_class_are_chosen_evenly(seed, planted):
     labels = torch.tensor([0] * 5 + [3] * 8 + [1] * 4)[torch.randperm(17, generator=generator())]
-    source, times = generator(1), torch.zeros(17)
+    source, times, sizes = generator(seed), torch.zeros(17), labels.bincount()
     for _ in range(500):
         chosen = choose_labeled(labels, 2, source)
         assert labels[chosen].bincount().tolist() == [2, 2, 0, 2]
         assert len(set(chosen.tolist())) == 6
         times[chosen] += 1
-    for label, n in ((0, 5), (3, 8), (1, 4)):
-        share = 2 / n
-        assert ((times[labels == label] / 500 - share).abs() < 5 * math.sqrt(share * (1 - share) / 500)).all()
-    assert ((times / 500 - 6 / 17).abs() > 5 * math.sqrt(6 / 17 * 11 / 17 / 500)).any()  # not without the classes
+    exact = [6 / 17 if planted else 2 / sizes[label].item() for label in labels]
+    return [chance for pair in zip(times.int().tolist(), exact, strict=True) for chance in share(pair[0], 500, pair[1])]
 
 
 def test_features_that_do_not_fit_together_are_refused():
@@ -999,3 +1069,26 @@ def test_the_pixels_are_worth_what_the_record_says(record, digits):
     found = simclr.accuracies(digits, *pixels, 0)
     assert found == pytest.approx(record["baselines"][0]["pixels"], abs=0.01)
     assert found != pytest.approx(record["baselines"][0]["untrained"], abs=0.01)
+
+
+def test_pictures_that_the_network_does_not_take_are_refused():
+    model = SimCLR("none", generator=torch.Generator())
+    for bad in (torch.zeros(2), torch.zeros(2, 1, 3, 3), torch.zeros(2, 1, 8, 8).double()):
+        with pytest.raises(ValueError, match=r"^images must"):
+            model(bad)
+    with pytest.raises(ValueError, match=r"^images must have the shape \(n, 1, height, width\), got \(2,\)"):
+        batch_loss(model, torch.zeros(2), Settings(temperature=1.0), torch.Generator())
+
+
+def test_weights_and_labels_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match=r"^dtype must be of floating-point numbers, got torch.int64"):
+        start(Settings(temperature=1.0), torch.int64)
+    features, labels = torch.zeros(2, 1), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"^test_labels must be whole numbers, got torch.float32"):
+        linear_accuracy(features, labels, features, labels.float())
+
+
+def test_training_leaves_no_gradient_on_the_pictures():
+    images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    train(images, start(Settings(temperature=0.5, batch_size=4, epochs=1)))
+    assert images.grad is None

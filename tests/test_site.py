@@ -1,16 +1,5 @@
-import contextlib
-import io
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-import zipfile
-from functools import partial
 from pathlib import Path
 
 import markdown
@@ -25,7 +14,7 @@ from hw.site.typeset import typeset
 ROOT = Path(__file__).parent.parent
 KATEX = ROOT / "docs/assets/katex/katex.min.js"
 OF_A_BUILD = """
-    hw.site.build hw.site.marks hw.site.fences flit_core.wheel mkdocs.__main__ mkdocs.commands.build
+    hw.site.build hw.site.serving hw.site.marks hw.site.fences flit_core.wheel mkdocs.__main__ mkdocs.commands.build
     mkdocs.config.defaults material.plugins.search.plugin markdown_exec mkdocs_jupyter.plugin
     mkdocstrings_handlers.python
     pymdownx.arithmatex pymdownx.blocks.details pymdownx.blocks.html pymdownx.superfences pymdownx.tilde
@@ -45,10 +34,11 @@ def render(text: str) -> str:
     return markdown.markdown(text, extensions=extensions, extension_configs=configs)
 
 
-def checkout(folder: Path, page: str) -> None:
-    """A small checkout with one page, and the library as it is."""
+def checkout(folder: Path, page: str, **more: str) -> None:
+    """A small checkout with one page, and more by their names, and the library as it is."""
     (folder / "docs").mkdir()
-    (folder / "docs/index.md").write_text(page)
+    for name, text in {"index": page, **more}.items():
+        (folder / f"docs/{name}.md").write_text(text)
     (folder / "docs/assets").symlink_to(ROOT / "docs/assets")
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -113,56 +103,6 @@ def test_a_build_fails_on_a_defect_and_names_the_page(site, tmp_path, page, said
     assert "index.md" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "site").exists()
-
-
-def test_serving_shows_edits_of_pages_and_of_the_library_and_keeps_the_last_good_site(tmp_path):
-    checkout(
-        tmp_path,
-        '# Page\n\n```python session="s" exec="on"\nfrom hw.masks import mask\n```\n\nKind {{ s: mask(\'A\', 1) }}\n',
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "hw.site", "serve", "--port", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
-    with (tmp_path / "log").open("w") as log:
-        heed = partial(
-            signal.signal, signal.SIGINT, signal.default_int_handler
-        )  # a shell's `&` makes children ignore it
-        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log, preexec_fn=heed)
-    try:
-
-        def wait_for(text):
-            for _ in range(300):
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-                    if text in answer.read().decode():
-                        return
-                time.sleep(0.1)
-            pytest.fail(f"{text!r} never showed:\n{(tmp_path / 'log').read_text()}")
-
-        wait_for(">((0,),)<")
-        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/").read().decode()
-        address = re.search(r"pip install (http\S+\.whl)</code>", page)[1]
-        wheel = zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(address).read()))
-        assert {"hw/masks.py", "hw/site/theme/main.html"} <= set(wheel.namelist())
-        library = tmp_path / "src/hw/masks.py"
-        library.write_text(library.read_text().replace("last = center +", "last = center + 1 +"))
-        wait_for(">((1,),)<")
-        page = tmp_path / "docs/index.md"
-        good = page.read_text()
-        page.write_text(good + "\n$\\frac{1}$\n")
-        for _ in range(300):
-            if "last version" in (tmp_path / "log").read_text():
-                break
-            time.sleep(0.1)
-        wait_for(">((1,),)<")
-        page.write_text(good.replace("Kind", "Sort"))
-        wait_for("Sort")
-    finally:
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=60) == 130
-    assert "Traceback" not in (tmp_path / "log").read_text()
-    assert {path.name for path in (tmp_path / ".cache").iterdir()} <= {"checked_math.json"}
 
 
 def test_computed_values_come_from_the_session_named():

@@ -34,6 +34,8 @@ def check_alike(**tensors: Tensor) -> None:
         ...     print(error)
         q must have the shape of p, (3,), got (2,)
     """
+    if not tensors:
+        raise ValueError("tensors must be one or more, got none")
     (first_name, first), *others = tensors.items()
     for name, tensor in others:
         if tensor.shape != first.shape:
@@ -124,6 +126,7 @@ def check_event(name: str, values: Tensor, features: int, dtype: torch.dtype | N
     """
     if not isinstance(values, Tensor):
         raise ValueError(f"{name} must be a tensor of shape (..., {features}), got {type(values).__name__}")
+    _check_strided(name, values)
     if values.dim() == 0 or values.shape[-1] != features:
         raise ValueError(f"{name} must have shape (..., {features}), got shape {tuple(values.shape)}")
     if dtype is not None and values.dtype != dtype:
@@ -142,6 +145,7 @@ def check_finite(name: str, values: Tensor, reason: str) -> None:
         ...     print(error)
         shift must be finite so that the map can be inverted, got inf at 1 of 2 entries
     """
+    _check_strided(name, values)
     wrong = ~values.isfinite()
     if wrong.any():
         first = values[wrong][0].item()
@@ -198,6 +202,7 @@ def check_law(name: str, law: Tensor) -> None:
         ...     print(error)
         p must sum to one along its last axis, got a sum of 0.75
     """
+    check_floating(f"{name} must be", law)
     if law.dim() == 0:
         raise ValueError(f"{name} must have a last axis, along which the law lies, got shape ()")
     tolerance = max(1e-5, 8 * torch.finfo(law.dtype).eps)
@@ -223,3 +228,8 @@ def check_positive(name: str, value: float) -> None:
     """
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value <= sys.float_info.max:
         raise ValueError(f"{name} must be a positive number, got {value!r}")
+
+
+def _check_strided(name: str, values: Tensor) -> None:
+    if values.layout != torch.strided or values.is_nested:
+        raise ValueError(f"{name} must be strided, got layout {values.layout}")

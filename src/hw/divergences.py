@@ -231,7 +231,8 @@ def _laws(**laws: Tensor) -> list[Tensor]:
 
 def _alike(**tensors: Tensor) -> list[Tensor]:
     for name, tensor in tensors.items():
-        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        is_floating = isinstance(tensor, Tensor) and tensor.is_floating_point()
+        if not is_floating or tensor.layout != torch.strided:
             raise ValueError(f"{name} must be a tensor of floating-point numbers, got {tensor!r}")
         if tensor.dim() == 0:
             raise ValueError(f"{name} must have a last axis, along which a law lies, got shape ()")

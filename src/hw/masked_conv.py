@@ -48,7 +48,8 @@ class MaskedConv2d(nn.Conv2d):
 
     Raises:
         ValueError: If `kind` is neither A nor B, a size is not a positive odd integer, another number is not a
-            positive integer, or a channel count is not divisible by `colors`.
+            positive integer, or a channel count is not divisible by `colors`. In `forward`: if `x` has another shape or
+            type than the layer takes.
 
     Examples:
         >>> from hw.masked_conv import MaskedConv2d
@@ -100,6 +101,7 @@ class MaskedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with the masked weight."""
+        _check_map("x", x, self)
         return self._conv_forward(x, self.weight * self.mask, self.bias)
 
 
@@ -133,6 +135,7 @@ class GatedMaskedConv2d(nn.Module):
     Raises:
         ValueError: If `kind` is neither A nor B, `kernel_size` is not a positive odd integer, another number is not a
             positive integer, a channel count is not divisible by `colors`, or kind B changes the number of channels.
+            In `forward`: if a stack has another shape or type than the layer takes, or the two differ.
 
     Examples:
         >>> import torch
@@ -188,6 +191,12 @@ class GatedMaskedConv2d(nn.Module):
 
     def forward(self, vertical: Tensor, horizontal: Tensor) -> tuple[Tensor, Tensor]:
         """Both stacks, vertical first."""
+        _check_map("vertical", vertical, self.horizontal)
+        _check_map("horizontal", horizontal, self.horizontal)
+        if vertical.shape != horizontal.shape:
+            raise ValueError(
+                f"horizontal must have the shape of vertical, {tuple(vertical.shape)}, got {tuple(horizontal.shape)}"
+            )
         rows = self.vertical(F.pad(vertical, (0, 0, self.rows_above, 0)))
         rows_before = F.pad(rows, (0, 0, 1, -1))
         gated = _gate(self.horizontal(horizontal) + self.vertical_to_horizontal(rows_before), self.colors)
@@ -215,7 +224,8 @@ class GatedPixelCNN(nn.Module):
 
     Raises:
         ValueError: If `kernel_size` is not a positive odd integer, another number is not a positive integer, or a
-            channel count is not divisible by `colors`.
+            channel count is not divisible by `colors`. In `forward`: if `x` has another shape or type than the first
+            layer takes.
 
     Examples:
         >>> from hw.leaks import first_leak
@@ -242,10 +252,20 @@ class GatedPixelCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of every pixel, from the pixels before it."""
+        _check_map("x", x, self.layers[0].horizontal)
         vertical = horizontal = x
         for layer in self.layers:
             vertical, horizontal = layer(vertical, horizontal)
         return self.head(horizontal)
+
+
+def _check_map(name: str, x: Tensor, layer: nn.Conv2d) -> None:
+    shape, channels = tuple(x.shape), layer.in_channels
+    if x.layout != torch.strided or len(shape) not in (3, 4) or shape[-3] != channels or 0 in shape[-2:]:
+        raise ValueError(f"{name} must have shape (n, {channels}, h, w) or ({channels}, h, w), got shape {shape}")
+    dtype = layer.weight.dtype
+    if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(f"{name} must have the type of the parameters, {dtype}, got {x.dtype}")
 
 
 def _gate(x: Tensor, colors: int) -> Tensor:

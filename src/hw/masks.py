@@ -66,7 +66,7 @@ def dilate(mask: Sequence[Sequence[int]], dilation: int) -> Mask:
         `(kh - 1) * dilation + 1` rows of `(kw - 1) * dilation + 1` entries.
 
     Raises:
-        ValueError: If `dilation` is not a positive integer.
+        ValueError: If `dilation` is not a positive integer, or `mask` has no entry or rows of different lengths.
 
     Examples:
         >>> from hw.masks import dilate, mask
@@ -75,6 +75,9 @@ def dilate(mask: Sequence[Sequence[int]], dilation: int) -> Mask:
     """
     if not _is_integer(dilation) or dilation < 1:
         raise ValueError(f"dilation must be a positive integer, got {dilation!r}")
+    widths = {len(row) for row in mask}
+    if len(widths) != 1 or 0 in widths:
+        raise ValueError(f"mask must have rows of one length, one entry or more, got lengths {sorted(widths)}")
     rows, columns = range((len(mask) - 1) * dilation + 1), range((len(mask[0]) - 1) * dilation + 1)
     return tuple(
         tuple(0 if i % dilation or j % dilation else int(mask[i // dilation][j // dilation]) for j in columns)

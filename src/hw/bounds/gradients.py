@@ -180,6 +180,8 @@ def signal_to_noise(gradients: Tensor, dim: int) -> Tensor:
     if gradients.shape[dim] < 2:
         raise ValueError(f"gradients must hold two estimates or more along dim, got {gradients.shape[dim]}")
     gradients = at_least_float32(gradients)
+    if gradients.numel() == 0:
+        return gradients.sum(dim)  # torch warns of the deviation of nothing
     # Less the first and over their range: equal estimates have no deviation but 0, and the squares keep in range.
     differences = gradients - gradients.narrow(dim, 0, 1)
     scale = differences.detach().abs().amax(dim, keepdim=True)

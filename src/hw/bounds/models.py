@@ -47,8 +47,8 @@ class DiscreteModel:
 
         >>> from hw.bounds import DiscreteModel
         >>> model = DiscreteModel(joint=[0.05, 0.45], q=[0.5, 0.5])
-        >>> model.log_evidence.exp().item(), model.elbo.exp().item()
-        (0.5, 0.3)
+        >>> print(f"{model.log_evidence.exp():.2f} {model.elbo.exp():.2f}")
+        0.50 0.30
         >>> (model.kl / (model.log_evidence - model.iwlb(2))).item()
         2.0
     """
@@ -149,7 +149,7 @@ class DiscreteModel:
         Raises:
             ValueError: If `index` is not a tensor of integers from 0 to `m - 1`.
         """
-        whole = isinstance(index, Tensor) and index.dtype in INTEGERS
+        whole = isinstance(index, Tensor) and index.dtype in INTEGERS and index.layout == torch.strided
         if not whole or not ((index >= 0) & (index < len(self.q))).all():
             raise ValueError(f"index must be a tensor of integers from 0 to {len(self.q) - 1}, got {index!r}")
         index = index.long()

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print a list of objects instead of lines")
     parser.add_argument("--mutate", action="store_true", help="mutate every formula too, and report survivors")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be UTF-8
     rows: list[dict[str, Any]] = []
     code = 0
     for path in _files(options.paths):

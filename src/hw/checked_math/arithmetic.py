@@ -64,7 +64,10 @@ def bounded(value: Any) -> Any:
     parts = (value.numerator, value.denominator) if isinstance(value, int | Fraction) else ()
     if all(part.bit_length() <= LARGEST_POWER for part in parts):
         return value
-    return math.inf if value > 1 else -math.inf if value < -1 else float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _whole(value: Any) -> bool:
@@ -79,8 +82,10 @@ def _float_divide(a: Any, b: Any) -> Any:
         return math.inf if a > 0 else math.nan  # a zero in a denominator is a missing mass: the limit is from above
     try:
         return a / b
-    except OverflowError:  # whole numbers too large for float64
-        return float(Fraction(a) / Fraction(b)) if isinstance(a, int) and isinstance(b, int) else math.nan
+    except OverflowError:  # a quotient of whole numbers that is too large for float64, or a number beside it
+        if not (isinstance(a, int) and isinstance(b, int)):
+            return math.nan
+        return math.inf if (a > 0) == (b > 0) else -math.inf
 
 
 def _float_power(a: Any, b: Any) -> Any:
@@ -93,9 +98,18 @@ def _float_power(a: Any, b: Any) -> Any:
     try:
         if a < 0 and b != int(b):
             return math.nan
-        return float(a) ** float(b)
+        base = float(a)
+        if base:
+            return base ** float(b)
     except (OverflowError, ValueError):
-        return math.nan if a < 0 else math.inf if (a > 1) == (b > 0) else 0.0
+        pass
+    if a < 0:
+        return math.nan
+    if a == math.inf or abs(b) > LARGEST_POWER:
+        return math.inf if (a > 1) == (b > 0) else 0.0
+    # The base, or the power, is beyond float64; the other may not be.
+    log = math.log(a) if isinstance(a, float) else math.log(a.numerator) - math.log(a.denominator)
+    return _float_exp(float(b) * log)
 
 
 def _float_log(x: Any) -> float:

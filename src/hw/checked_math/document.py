@@ -146,7 +146,13 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def formulas_of_file(path: Path) -> list[Formula]:
-    """Displayed formulas of a Markdown file, of a notebook's prose, or of a Python file's docstrings."""
+    """Displayed formulas of a Markdown file, of a notebook's prose, or of a Python file's docstrings.
+
+    Raises:
+        OSError: If the file cannot be read.
+        UnicodeDecodeError: If it is not text in UTF-8.
+        SyntaxError: If it ends in `.py` and is not Python.
+    """
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix != ".py":
         return formulas(text, path.as_posix())

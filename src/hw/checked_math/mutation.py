@@ -70,6 +70,9 @@ def mutants(latex: str, names: Names) -> Iterator[Mutant]:
     Yields:
         The mutants, each another LaTeX text; some cannot be parsed.
 
+    Raises:
+        FormulaError: If `latex` itself cannot be parsed.
+
     Examples:
         >>> from hw.checked_math.grammar.statements import Names
         >>> from hw.checked_math.models.model import Vocabulary
@@ -256,6 +259,9 @@ def mutate_file(path: Path, cache: Path | None = None, only: str = "") -> dict[s
 
     Raises:
         FormulaError: If the list names a mutant that does not exist or was refuted, or gives a reason that fails.
+        OSError: If the file cannot be read.
+        UnicodeDecodeError: If it is not text in UTF-8.
+        SyntaxError: If it ends in `.py` and is not Python.
     """
     store = Store(cache)
     found = formulas_of_file(path)

@@ -30,6 +30,9 @@ def check_text(text: str, file: str, cache: Path | None = None) -> list[Record]:
     Returns:
         One record a formula, in order. What cannot be read is a record with status `error`.
 
+    Raises:
+        OSError: If the cache cannot be written.
+
     Examples:
         >>> from hw.checked_math.pages import check_text
         >>> page = '```math id="bayes" model="latent"\np(x,z) = p(x)\\,p(z\\mid x)\n```\n'
@@ -52,6 +55,7 @@ def check_file(path: Path, cache: Path | None = None) -> list[Record]:
     Raises:
         OSError: If the file cannot be read.
         UnicodeDecodeError: If it is not text in UTF-8.
+        SyntaxError: If it ends in `.py` and is not Python.
     """
     return _checked(formulas_of_file(path), Store(cache))
 
@@ -109,8 +113,11 @@ class Store:
         if self.path and self.changed:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             scratch = self.path.with_suffix(f".{os.getpid()}-{id(self)}")  # several processes may write at once
-            scratch.write_text(json.dumps(self.rows), encoding="utf-8")
-            scratch.replace(self.path)
+            try:
+                scratch.write_text(json.dumps(self.rows), encoding="utf-8")
+                scratch.replace(self.path)
+            finally:
+                scratch.unlink(missing_ok=True)
             self.changed = False
 
 

@@ -5,6 +5,7 @@ has a class, by which the page gives it color, stroke and type.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
@@ -15,11 +16,13 @@ import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import LogLocator, MaxNLocator
+from numpy.typing import ArrayLike
 
 __all__ = [
     "LINE",
     "SIZE",
     "WIDTH",
+    "as_array",
     "clear",
     "finite_values",
     "listed",
@@ -151,11 +154,24 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
     return [place for _, place in sorted(zip(order, held, strict=True))]
 
 
+def as_array(name: str, values: ArrayLike) -> np.ndarray:
+    """An array of floats.
+
+    Raises:
+        ValueError: If the values are no numbers, or rows of different lengths.
+    """
+    try:
+        return np.asarray(values, dtype=float)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be numbers in rows of one length, got what NumPy refuses: {error}") from error
+
+
 def text_width(text: str) -> float:
-    """Width in DejaVu Sans, which runs wider than the page's face."""
-    return float(
-        text_to_path.get_text_width_height_descent(text, FontProperties(family="DejaVu Sans", size=SIZE), False)[0]
-    )
+    """Width in DejaVu Sans, which runs wider than the page's face; a glyph that it lacks is as wide as its box."""
+    font = FontProperties(family="DejaVu Sans", size=SIZE)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph ", UserWarning)  # only the width is read
+        return float(text_to_path.get_text_width_height_descent(text, font, False)[0])
 
 
 def wrapped(text: str, room: float) -> list[str]:

@@ -36,7 +36,7 @@ def pixel_grid(
         An SVG element.
 
     Raises:
-        ValueError: If the grids differ in shape.
+        ValueError: If the grids differ in shape, have no cell or rows of different lengths.
 
     Examples:
         >>> from hw.figures.grids import pixel_grid
@@ -124,6 +124,9 @@ def names_table(cases: dict[str, Sequence[Sequence[Any]]], heading: str) -> str:
     Returns:
         An HTML table.
 
+    Raises:
+        ValueError: If a grid has no cell or rows of different lengths.
+
     Examples:
         >>> from hw.figures.grids import names_table
         >>> "<td>11, 12</td>" in names_table({"both": [[1, 1]]}, "Case")
@@ -162,6 +165,9 @@ def emblem(seen: Sequence[Sequence[Any]], output: Pixel) -> str:
     Returns:
         The text of an SVG file.
 
+    Raises:
+        ValueError: If the grid has no cell or rows of different lengths.
+
     Examples:
         >>> from hw.figures.grids import emblem
         >>> emblem([[1, 0]], (0, 1)).startswith("<svg xmlns=")
@@ -199,6 +205,9 @@ def _cell(row: int, column: int, *, filled: bool, crossed: bool, ringed: bool, t
 
 
 def _shape(cells: Sequence[Sequence[Any]]) -> tuple[int, int]:
+    widths = {len(row) for row in cells}
+    if len(widths) != 1 or 0 in widths:
+        raise ValueError(f"a grid must have rows of one length, one cell or more, got lengths {sorted(widths)}")
     return len(cells), len(cells[0])
 
 

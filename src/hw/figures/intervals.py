@@ -96,8 +96,9 @@ def interval_chart(
 
     Raises:
         ValueError: If there is no row, a role is none of the four, a value is not finite, a margin or `decimals` is
-            negative, the ticks stand too close for their labels not to overlap, labels or numbers leave no room for
-            the plot, or a word of a heading, of the reference or of `x_label` is wider than the drawing.
+            negative, `decimals` is above 15, the ticks stand too close for their labels not to overlap, labels or
+            numbers leave no room for the plot, or a word of a heading, of the reference or of `x_label` is wider than
+            the drawing.
 
     Examples:
         >>> from hw.figures.intervals import interval_chart
@@ -135,6 +136,8 @@ def _value(row: _Row, decimals: int | None) -> str:
         return f"{numeral(row.mean)} ± {numeral(row.margin)}"
     if decimals < 0:
         raise ValueError(f"decimals must not be negative, got {decimals}")
+    if decimals > 15:
+        raise ValueError(f"decimals must be at most 15, the digits of a float, got {decimals}")
     mean, margin = (f"{round(value, decimals) + 0.0:,.{decimals}f}" for value in (row.mean, row.margin))
     return f"{mean} ± {margin}".replace("-", "−")
 

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hw.figures.drawing import LINE, WIDTH, listed, spread, svg_element, svg_text, text_width, wrapped
+from hw.figures.drawing import LINE, WIDTH, as_array, listed, spread, svg_element, svg_text, text_width, wrapped
 
 __all__ = ["picture_sheet"]
 
@@ -95,7 +95,7 @@ def _sheet(shape: Sequence[int], names: Sequence[list[str]]) -> tuple[_Sheet, fl
 
 
 def _values(pictures: ArrayLike) -> np.ndarray:
-    values = np.asarray(pictures, dtype=float)
+    values = as_array("pictures", pictures)
     if values.ndim != 4 or not values.size:
         raise ValueError(f"pictures must have shape (rows, columns, height, width), none of them 0, got {values.shape}")
     if not np.isfinite(values).all():

@@ -18,7 +18,18 @@ import numpy as np
 from matplotlib.path import Path
 from numpy.typing import ArrayLike
 
-from hw.figures.drawing import LINE, WIDTH, listed, numeral, svg_element, svg_path, svg_text, text_width, wrapped
+from hw.figures.drawing import (
+    LINE,
+    WIDTH,
+    as_array,
+    listed,
+    numeral,
+    svg_element,
+    svg_path,
+    svg_text,
+    text_width,
+    wrapped,
+)
 from hw.figures.regions import SHARES, area, clipped, regions, thinned, within
 
 __all__ = ["Panel", "density_panels"]
@@ -160,7 +171,8 @@ def _plane(panel: Panel, low: np.ndarray, span: float, side: float) -> _Plane:
 
 def _density(panel: Panel) -> np.ndarray:
     """The density over its maximum."""
-    values, name = np.asarray(panel.density, dtype=float), f"density of {panel.label!r}"
+    name = f"density of {panel.label!r}"
+    values = as_array(name, panel.density)
     if values.ndim != 2 or min(values.shape) < 2:
         raise ValueError(f"{name} must have shape (rows, columns) with at least 2 of each, got {values.shape}")
     if not np.isfinite(values).all() or (values < 0).any():
@@ -173,7 +185,7 @@ def _density(panel: Panel) -> np.ndarray:
 
 def _pairs(name: str, values: ArrayLike, least: int) -> np.ndarray:
     """Finite points of the plane, at least so many."""
-    array = np.asarray(values, dtype=float)
+    array = as_array(name, values)
     if not least and array.shape == (0,):
         return array.reshape(0, 2)
     if array.ndim != 2 or array.shape[1] != 2 or len(array) < least:

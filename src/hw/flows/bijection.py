@@ -179,7 +179,7 @@ class Permute(Bijection):
 
     def __init__(self, order: Sequence[int] | Tensor) -> None:
         """Keep the order and its inverse; neither is part of the state dict."""
-        listed = order.tolist() if isinstance(order, Tensor) else order
+        listed = order.tolist() if isinstance(order, Tensor) and order.layout == torch.strided else order
         is_sequence = isinstance(listed, Sequence) and len(listed) > 0
         is_whole = is_sequence and all(isinstance(place, Integral) and not isinstance(place, bool) for place in listed)
         if not is_whole or sorted(listed) != list(range(len(listed))):

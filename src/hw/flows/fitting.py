@@ -144,6 +144,8 @@ def fit_reverse(
 def _fit(flow: Flow, loss: Callable[[Flow], Tensor], steps: int, learning_rate: float) -> Fit:
     check_count("steps", steps)
     check_positive("learning_rate", learning_rate)
+    if learning_rate > 1e30:
+        raise ValueError(f"learning_rate must be at most 1e30 so that a step is a number, got {learning_rate!r}")
     fitted, losses = deepcopy(flow), torch.empty(steps, dtype=torch.float64)
     parameters = [parameter for parameter in fitted.parameters() if parameter.requires_grad]
     if not parameters:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hw.arguments import check_callable, check_count, check_counts, check_generator
+from hw.arguments import check_callable, check_count, check_counts, check_event, check_generator
 from hw.masks import Mask
 
 __all__ = ["AffineNetwork"]
@@ -33,7 +33,9 @@ class AffineNetwork(nn.Module):
         masks: One for each layer, in the layout of its weight, or none; the last serves the shifts and the log-scales.
 
     Raises:
-        ValueError: If a number is not a positive integer, `generator` is no generator or `activation` not callable.
+        ValueError: If a number is not a positive integer, `generator` is no generator or `activation` not callable; if
+            `masks` are not of the layers' shapes. In `forward`: if `values` is no tensor of shape `(..., in_features)`
+            and of the parameters' type.
 
     Examples:
         >>> import torch
@@ -60,6 +62,9 @@ class AffineNetwork(nn.Module):
         check_counts("hidden_features", hidden_features)
         check_generator(generator)
         check_callable("activation", activation)
+        shapes = [(after, before) for before, after in pairwise((in_features, *hidden_features, out_features))]
+        if masks is not None and [(len(mask), *{len(row) for row in mask}) for mask in masks] != shapes:
+            raise ValueError(f"masks must have the shapes {shapes}, got {masks!r}")
         super().__init__()
         self.activation = activation
         widths = [in_features, *hidden_features, 2 * out_features]
@@ -75,6 +80,7 @@ class AffineNetwork(nn.Module):
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Give shift and log-scale, each of shape `(..., d)`."""
+        check_event("values", values, self.weights[0].shape[1], self.weights[0].dtype)
         last = len(self.weights) - 1
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if self.is_masked:

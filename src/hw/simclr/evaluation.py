@@ -8,7 +8,7 @@ References:
 import torch
 from torch import Tensor
 
-from hw.arguments import check_count, check_generator
+from hw.arguments import check_count, check_floating, check_generator
 
 __all__ = ["choose_labeled", "label_efficiency", "linear_accuracy"]
 
@@ -29,7 +29,7 @@ def linear_accuracy(train_features: Tensor, train_labels: Tensor, test_features:
         A number from 0 to 1.
 
     Raises:
-        ValueError: If shapes do not fit together, or a feature is not finite.
+        ValueError: If shapes do not fit together, a feature is not finite or a label no whole number.
         ModuleNotFoundError: If scikit-learn is not installed.
 
     Examples:
@@ -70,8 +70,8 @@ def label_efficiency(
         A number from 0 to 1.
 
     Raises:
-        ValueError: If shapes do not fit together, a feature is not finite, a number is not positive or a class has
-            fewer examples.
+        ValueError: If shapes do not fit together, a feature is not finite, a label no whole number, a number not
+            positive or a class has fewer examples.
         ModuleNotFoundError: If scikit-learn is not installed.
     """
     _check(train_features, train_labels, test_features, test_labels)
@@ -114,6 +114,9 @@ def _check(train_features: Tensor, train_labels: Tensor, test_features: Tensor, 
         ("train", train_features, train_labels),
         ("test", test_features, test_labels),
     ):
+        check_floating(f"{name}_features must be", features)
+        if labels.is_floating_point() or labels.is_complex() or labels.layout != torch.strided:
+            raise ValueError(f"{name}_labels must be whole numbers, got {labels.dtype}, layout {labels.layout}")
         if features.ndim != 2 or labels.shape != features.shape[:1] or not len(labels):
             raise ValueError(
                 f"{name}_features must be a matrix with a row for each of {name}_labels, "

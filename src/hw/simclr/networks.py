@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from hw.arguments import check_generator
+from hw.simclr.views import check_images
 
-__all__ = ["HEADS", "SimCLR", "check_head"]
+__all__ = ["HEADS", "SimCLR", "check_head", "check_pictures"]
 
 PIXELS, HIDDEN, FEATURES, PROJECTION = 64, 256, 128, 64
 HEADS = {  # the widths of a head's layers
@@ -33,7 +34,8 @@ class SimCLR(nn.Module):
         generator: Source of the starting weights, uniform within one over the root of a layer's inputs.
 
     Raises:
-        ValueError: If the head is none of these, or `generator` is none.
+        ValueError: If the head is none of these, or `generator` is none. In `forward`: if `images` is no batch of
+            pictures of the weights' type.
 
     Examples:
         >>> import torch
@@ -54,7 +56,17 @@ class SimCLR(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The projections that the loss compares, shape `(n, features)`, from pictures `(n, 1, 8, 8)`."""
+        check_pictures(images, self.encoder[1].weight.dtype)
         return self.head(self.encoder(images))
+
+
+def check_pictures(images: Tensor, dtype: torch.dtype) -> None:
+    """Refuse what is no batch of 8×8 pictures of the weights' type."""
+    check_images(images)
+    if images.shape[2:] != (8, 8) or images.dtype != dtype:
+        raise ValueError(
+            f"images must be 8×8 of the weights' type {dtype}, got {tuple(images.shape)} of {images.dtype}"
+        )
 
 
 def check_head(head: str) -> None:

@@ -15,7 +15,7 @@ from torch.distributed import ProcessGroup, get_rank, get_world_size
 
 from hw.arguments import check_count, check_finite, check_positive
 from hw.contrastive import nt_xent
-from hw.simclr.networks import SimCLR, check_head
+from hw.simclr.networks import SimCLR, check_head, check_pictures
 from hw.simclr.views import AUGMENTATIONS, check_augmentations, check_images, two_views
 
 __all__ = ["Settings", "Training", "batch_loss", "check_batch", "start", "train"]
@@ -94,7 +94,13 @@ class Training:
 
 
 def start(settings: Settings, dtype: torch.dtype = torch.float32) -> Training:
-    """A run of which nothing is done yet, with weights of a type."""
+    """A run of which nothing is done yet, with weights of a type.
+
+    Raises:
+        ValueError: If the type is not of floating-point numbers.
+    """
+    if not dtype.is_floating_point:
+        raise ValueError(f"dtype must be of floating-point numbers, got {dtype}")
     generator = torch.Generator().manual_seed(settings.seed)
     model = SimCLR(settings.head, generator=generator).to(dtype)
     return Training(settings, model, torch.optim.Adam(model.parameters()), generator, [], 0)
@@ -135,6 +141,7 @@ def train(
     """
     settings = training.settings
     check_batch(images, training, group)
+    images = images.detach()  # the gradient is the weights' alone
     if epochs is not None:
         check_count("epochs", epochs)
     last = settings.epochs if epochs is None else min(settings.epochs, training.epoch + epochs)
@@ -154,12 +161,8 @@ def train(
 
 def check_batch(images: Tensor, training: Training, group: ProcessGroup | None) -> None:
     """Refuse pictures that the model does not take or that make no batch, and a batch that cannot be shared equally."""
-    check_images(images)
-    dtype, size = next(training.model.parameters()).dtype, training.settings.batch_size
-    if images.shape[2:] != (8, 8) or images.dtype != dtype:
-        raise ValueError(
-            f"images must be 8×8 of the weights' type {dtype}, got {tuple(images.shape)} of {images.dtype}"
-        )
+    check_pictures(images, next(training.model.parameters()).dtype)
+    size = training.settings.batch_size
     check_finite("images", images, "the loss is finite")
     if len(images) < size:
         raise ValueError(f"batch_size must be at most the number of pictures, {len(images)}, got {size}")
@@ -190,8 +193,10 @@ def batch_loss(
         A tensor of shape `()`, the same in all processes.
 
     Raises:
-        ValueError: If the batch cannot be shared equally.
+        ValueError: If `images` is no batch of pictures of one channel, or cannot be shared equally; if `generator` is
+            none; or as for `nt_xent`, for the projections.
     """
+    check_images(images)
     rank, count = (0, 1) if group is None else (get_rank(group), get_world_size(group))
     if len(images) % count:
         raise ValueError(f"images must be a multiple of the number of processes, {count}, got {len(images)}")

@@ -61,7 +61,11 @@ def augment(images: Tensor, names: Sequence[str], generator: torch.Generator) ->
 
 
 def two_views(images: Tensor, names: Sequence[str], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Two views of each picture, drawn independently; arguments and errors are those of `augment`."""
+    """Two views of each picture, drawn independently; the arguments are those of `augment`.
+
+    Raises:
+        ValueError: As for `augment`.
+    """
     return augment(images, names, generator), augment(images, names, generator)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache as kept
 from pathlib import Path, PurePosixPath
 
 from hw.checked_math.document import prose_of_notebook
@@ -64,6 +65,9 @@ def address(page: str, start: str) -> str:
     Returns:
         The address.
 
+    Raises:
+        ValueError: If one of them names no file.
+
     Examples:
         >>> from hw.site.claims import address
         >>> address("ledger.md", start="reference/masks.md"), address("index.md", start="ledger.md")
@@ -75,6 +79,8 @@ def address(page: str, start: str) -> str:
 
 
 def _folder(page: str) -> PurePosixPath:
+    if not PurePosixPath(page).name:
+        raise ValueError(f"page must name a file, got {page!r}")
     path = PurePosixPath(page).with_suffix("")
     return path.parent if path.name == "index" else path
 
@@ -85,13 +91,22 @@ def pages(docs: Path) -> list[Path]:
 
 
 def text_of(path: Path) -> str:
-    """Markdown of a page; that of a notebook has blank lines where there is code."""
+    """Markdown of a page; that of a notebook has blank lines where there is code.
+
+    Raises:
+        OSError: If the file cannot be read.
+        UnicodeDecodeError: If it is not text in UTF-8.
+    """
     text = path.read_text(encoding="utf-8")
     return prose_of_notebook(text) if path.suffix == ".py" else text
 
 
 def claims_of_text(text: str, file: str, cache: Path | None = None) -> list[Claim]:
-    """Formulas of a Markdown text that is no page of the site."""
+    """Formulas of a Markdown text that is no page of the site.
+
+    Raises:
+        OSError: If the cache cannot be written.
+    """
     return _claims(check_text(text, file, cache), "", {}) if FORMULA.search(text) else []
 
 
@@ -105,12 +120,23 @@ def claims_of_page(path: Path, page: str, cache: Path | None = None) -> list[Cla
 
     Returns:
         A claim for each formula; none of a file without formulas, which is not even checked.
+
+    Raises:
+        OSError: If the file cannot be read.
+        UnicodeDecodeError: If it is not text in UTF-8.
+        SyntaxError: If it ends in `.py`, has formulas and is not Python.
+        FormulaError: As for `mutate_file`.
     """
-    if not FORMULA.search(path.read_text(encoding="utf-8")):
-        return []
+    text = path.read_text(encoding="utf-8")
+    return list(_of_page(path, text, page, cache)) if FORMULA.search(text) else []
+
+
+@kept
+def _of_page(path: Path, text: str, page: str, cache: Path | None) -> tuple[Claim, ...]:
+    """Formulas of a file with this text: the marks, the ledger and the home page ask for the same again and again."""
     records = check_file(path, cache)
     failed = not all(record.ok for record in records)
-    return _claims(records, page, {} if failed else mutate_file(path, cache))
+    return tuple(_claims(records, page, {} if failed else mutate_file(path, cache)))
 
 
 def claims_of_library(library: Path, docs: Path, cache: Path | None = None) -> list[Claim]:

@@ -7,6 +7,7 @@ no page needs, and code is left with the spans that color it.
 
 import posixpath
 import re
+import shutil
 from pathlib import Path
 
 from hw.site.stylesheet import names_in, purged
@@ -65,6 +66,7 @@ def lighten(site: Path) -> None:
     (site / MERGED).write_text(purged(sheet, names), "utf-8")
     for sheet in merged:
         (site / sheet).unlink()
+    shutil.rmtree(site / "assets/javascripts/lunr", ignore_errors=True)  # word stems of languages other than English
 
 
 def _lighter(page: str, root: str, bundle: str) -> str:

@@ -50,6 +50,10 @@ class Statement:
         contested: Works that contest it.
         arithmetic: Expressions with the value that is stated, to the digits stated.
         formulas: Formulas of the page that say it, or a part of it.
+
+    Raises:
+        ValueError: If `kind` or `read` is unknown, `misread` and `correction` do not come together, nothing shows how
+            a derived statement follows, or arithmetic fails.
     """
 
     id: str
@@ -86,7 +90,8 @@ def read_statements(text: str, formulas: Container[str]) -> list[Statement]:
         formulas: Ids of the formulas that the page shows as true.
 
     Raises:
-        ValueError: If an id is there twice, a field is unknown, a formula is not on the page, or arithmetic fails.
+        ValueError: If the text is no TOML with such an array, an id is there twice, a field is unknown, a formula is
+            not on the page, or arithmetic fails.
 
     Examples:
         >>> from hw.site.review import read_statements
@@ -103,7 +108,10 @@ def read_statements(text: str, formulas: Container[str]) -> list[Statement]:
     """
     known = {field.name for field in fields(Statement)}
     found = []
-    for row in tomllib.loads(text)["claim"]:
+    rows = tomllib.loads(text).get("claim")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"text must have an array of tables called claim, got {rows!r}")
+    for row in rows:
         if not set(row) <= known:
             raise ValueError(f"claim must have the fields {', '.join(sorted(known))}, got {sorted(set(row) - known)}")
         found.append(Statement(**row))
@@ -136,7 +144,10 @@ def arithmetic_error(expression: str, stated: str) -> str:
         code = code.replace(sign, python)
     if not ARITHMETIC.fullmatch(code):
         return f"{expression!r}, which is no arithmetic"
-    total = eval(code, {"__builtins__": {}})
+    try:
+        total = eval(code, {"__builtins__": {}})
+    except (SyntaxError, TypeError, ArithmeticError):
+        return f"{expression!r}, which is no arithmetic"
     places = len(stated.partition(".")[2])
     shown = f"{total:.{places}f}"
     return "" if shown == stated else f"{expression} = {shown}, not {stated}"

@@ -50,6 +50,9 @@ def purged(css: str, names: Container[str]) -> str:
     Returns:
         The style sheet; a rule that loses all its selectors is gone, and so is a group of rules that is then empty.
 
+    Raises:
+        ValueError: If a part of the style sheet cannot be read.
+
     Examples:
         >>> from hw.site.stylesheet import purged
         >>> purged("a { --b: 1; --c: 2; d: var(--b) } .e, .f g { h: i } @media print { #j { k: l } }", {"e"})
@@ -57,7 +60,10 @@ def purged(css: str, names: Container[str]) -> str:
     """
     rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
     read = set(READ.findall(css))
-    return "".join(_rule(rule, names, read) for rule in rules)
+    try:
+        return "".join(_rule(rule, names, read) for rule in rules)
+    except TypeError as error:  # tinycss2 has no text for what it could not read
+        raise ValueError(f"css must be a style sheet without errors, got one: {error}") from error
 
 
 def _rule(rule: Node, names: Container[str], read: set[str]) -> str:

@@ -33,11 +33,16 @@ def number(value: float) -> str:
     Returns:
         Its text, with a power of ten where the value is very small or large.
 
+    Raises:
+        ValueError: If the value is negative or NaN.
+
     Examples:
         >>> from hw.site.words import number
         >>> number(2.2e-16), number(0.034), number(0.0)
         ('2·10⁻¹⁶', '0.034', '0')
     """
+    if not value >= 0:
+        raise ValueError(f"value must not be negative, got {value!r}")
     if value == math.inf:
         return "∞"
     if value == 0 or 1e-3 <= value < 1e4:

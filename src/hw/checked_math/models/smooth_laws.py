@@ -24,7 +24,7 @@ def normal(x: float, mean: float, deviation: float) -> float:
 
     Examples:
         >>> from hw.checked_math.models.smooth_laws import normal
-        >>> normal(1.0, 1.0, 1.0)
+        >>> round(normal(1.0, 1.0, 1.0), 10)
         0.3989422804
     """
     distance = (x - mean) / deviation

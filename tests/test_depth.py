@@ -1,0 +1,100 @@
+"""The record of the deep checks: how it is shown, and that it meets what the gates ask for."""
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from hw.site.depth import RECORD, TITLES, depth, depth_of
+
+ROOT = Path(__file__).parent.parent
+STAMP = {"commit": "abc1234", "date": "2026-11-23", "python": "3.11.7", "seconds": 130, "findings": []}
+SURVIVOR = {"kind": "drawings", "change": "1 → 2", "reason": ""}
+MADE_UP = {
+    "documentation": {
+        **STAMP,
+        "figure": "9 of 10 found",
+        "kinds": {"outputs": 10},
+        "pages": {"docs/a.md": {"mutants": 10, "computed": 7, "reviewed": 2, "survivors": [SURVIVOR]}},
+    },
+    "library": {
+        **STAMP,
+        "figure": "50.0% of 2 mutants killed",
+        "mutants": 2,
+        "score": 0.5,
+        "packages": {"hw.a": {"mutants": 2, "survivors": 1, "score": 0.5}},
+        "survivors": [
+            {"file": "src/hw/a.py", "line": 3, "function": "f", "before": "    a < b", "after": "    a <= b"}
+        ],
+    },
+    "chances": {
+        **STAMP,
+        "figure": "1 check",
+        "seeds": 1000,
+        "checks": [{"test": "test_a", "stated": 6e-7, "alarms": 0.0, "effect": "a bias", "power": 1.0}],
+    },
+    "fuzz": {**STAMP, "figure": "5 inputs", "examples": {"parser": 5000}, "left_out": {"hw.a.b": "it serves"}},
+    "shown_commands": {**STAMP, "figure": "1 command", "commands": {"python -m hw.a": 3}},
+    "way_out": {**STAMP, "figure": "skipped, Zensical cannot be installed", "skipped": "no network"},
+}
+
+
+class Balanced(HTMLParser):
+    """Refuses tags that are not closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def record():
+    return copy.deepcopy(MADE_UP)
+
+
+def test_every_gate_has_its_row_with_day_and_commit(record):
+    shown = depth_of(record)
+    assert shown.count("2026-11-23, commit abc1234") == len(record) == len(TITLES)
+    for name, gate in record.items():
+        assert f'<th scope="row">{TITLES[name]}</th><td>{gate["figure"]}</td><td>no finding</td>' in shown
+    parser = Balanced()
+    parser.feed(shown)
+    assert parser.open == []
+
+
+def test_what_a_gate_found_and_what_survives_is_shown(record):
+    record["fuzz"]["findings"] = ["f(<nan>) raises"]
+    shown = depth_of(record)
+    assert "<td>1 findings</td>" in shown
+    assert "<li>f(&lt;nan&gt;) raises</li>" in shown
+    assert "docs/a.md</code>: 1 → 2. Nothing says why." in shown
+    assert "<td>10</td><td>7</td><td>2</td><td>90.0%</td>" in shown
+    assert "<code>a &lt; b</code> → <code>a &lt;= b</code>" in shown
+    assert "<td>skipped, Zensical cannot be installed</td>" in shown
+    assert '<th scope="row">test_a</th><td>6e-07</td><td>0.0%</td><td>a bias</td><td>100.0%</td>' in shown
+
+
+def test_without_a_record_that_is_said(tmp_path):
+    assert depth(tmp_path) == "<p>No record of a deep run is here.</p>"
+
+
+def test_the_record_of_this_checkout_is_whole_and_has_no_finding():
+    record = json.loads((ROOT / RECORD).read_text())
+    assert set(record) == set(TITLES)
+    assert {name: gate["findings"] for name, gate in record.items() if gate["findings"]} == {}
+    assert all(re.fullmatch(r"[0-9a-f]{7,}", gate["commit"]) for gate in record.values())
+    assert record["library"]["score"] >= 0.9
+    pages = record["documentation"]["pages"].values()
+    assert all(row["computed"] + row["reviewed"] >= 0.95 * row["mutants"] for row in pages)
+    checks = record["chances"]["checks"]
+    assert record["chances"]["seeds"] == 1000
+    assert all(row["alarms"] <= 1e-3 and row["power"] >= 0.99 for row in checks)
