@@ -59,6 +59,7 @@ def depth_of(record: dict[str, Any]) -> str:
         )
         for name, gate in record.items()
     ]
+    rows += [(title, "not run yet", "", "", "") for name, title in TITLES.items() if name not in record]
     parts = [_table(("check", "result", "", "of", "took"), rows)]
     for name, gate in record.items():
         details = DETAILS.get(name)
