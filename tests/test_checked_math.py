@@ -998,3 +998,14 @@ def test_a_number_of_many_digits_becomes_the_nearest_float(value, expected):
 )
 def test_whole_numbers_of_many_digits_are_divided(a, b, expected):
     assert FLOAT.divide(a, b) == expected
+
+
+@pytest.mark.parametrize(
+    ("latex", "given"), [(r"\hat\ell_k(w_{:k}) := \frac1k\sum_{j=1}^k \log w_j", "k, w"), (r"\ell(a) := a", "a")]
+)
+def test_a_definition_with_other_arguments_than_the_function_is_an_error(latex, given):
+    weights = '```math model="latent"\nw_j := \\frac{p(x,z_j)}{q(z_j\\mid x)}\n```\n\n'
+    page = f'{weights}```math model="latent" implements="hw.bounds.elbo"\n{latex}\n```\n'
+    *_, record = check_text(page, "page.md")
+    assert record.status == "error"
+    assert f"implements must stand where the arguments are those of hw.bounds.elbo, got {given}" in record.message

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -284,3 +285,10 @@ def test_the_ring_of_the_emblem_is_around_its_cell():
     assert drawn.get("viewBox") == "-1 -1 19 13"
     seen = next(part for part in drawn if part.get("class") == "s")
     assert re.findall(r"M(\d+) (\d+)", seen.get("d")) == [("6", "0"), ("0", "6"), ("6", "6")]
+
+
+@pytest.mark.parametrize("cells", [[1], torch.zeros(3), [[1], 2]])
+@pytest.mark.parametrize("draw", [describe, lambda cells: pixel_grid(cells, "A grid")])
+def test_cells_without_rows_are_refused(draw, cells):
+    with pytest.raises(ValueError, match=r"^a grid must have rows of cells, got "):
+        draw(cells)

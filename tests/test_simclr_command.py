@@ -31,6 +31,7 @@ REFUSED = {  # what is told, by what is asked for
     ("--temperature", "nan"): "temperature must be a positive number, got nan",
     ("--temperature", "warm"): "argument --temperature: invalid float value: 'warm'",
     ("--temperature",): "argument --temperature: expected one argument",
+    ("--augmentations=--",): "--augmentations must have a value, got --",
     (
         "--augmentations",
         "crop,flip",

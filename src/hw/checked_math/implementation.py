@@ -56,7 +56,13 @@ def compared(
         env[INSTANCE] = instance.using(FLOAT)
         shown = guarded(formula, env)
         values = [env.get(name, env.get(f"family {name}")) for name in parameters]
-        computed = adapter(implementation, env[INSTANCE], *values)
+        try:
+            computed = adapter(implementation, env[INSTANCE], *values)
+        except (KeyError, TypeError):
+            given = ", ".join(parameters) or "none"
+            raise FormulaError(
+                f"implements must stand where the arguments are those of {function}, got {given}"
+            ) from None
         count += 1
         judgment = judge("=", shown, computed, 1.0, ROUNDING, FLOAT)
         if not judgment.passed:

@@ -143,6 +143,9 @@ def names_table(cases: dict[str, Sequence[Sequence[Any]]], heading: str) -> str:
 def describe(cells: Sequence[Sequence[Any]]) -> str:
     """The true cells in words, rows and columns counted from 1.
 
+    Raises:
+        ValueError: If the cells are not in rows of one length, of one cell or more.
+
     Examples:
         >>> from hw.figures.grids import describe
         >>> describe([[1, 1, 0], [0, 0, 0], [1, 0, 1]])
@@ -205,13 +208,17 @@ def _cell(row: int, column: int, *, filled: bool, crossed: bool, ringed: bool, t
 
 
 def _shape(cells: Sequence[Sequence[Any]]) -> tuple[int, int]:
-    widths = {len(row) for row in cells}
+    try:
+        widths = {len(row) for row in cells}
+    except TypeError:
+        raise ValueError(f"a grid must have rows of cells, got {cells!r}") from None
     if len(widths) != 1 or 0 in widths:
         raise ValueError(f"a grid must have rows of one length, one cell or more, got lengths {sorted(widths)}")
     return len(cells), len(cells[0])
 
 
 def _true_cells(cells: Sequence[Sequence[Any]]) -> list[Pixel]:
+    _shape(cells)
     return [(row, column) for row, line in enumerate(cells) for column, value in enumerate(line) if value]
 
 

@@ -33,6 +33,9 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Train, go on with a run that was stopped, or evaluate one that is done; 2 for what cannot be, 130 for Ctrl-C."""
     options = parser().parse_args(arguments)
+    for name, value in vars(options).items():
+        if isinstance(value, list):  # what argparse makes of `--name=--`
+            fail(f"--{name.replace('_', '-')} must have a value, got --")
     try:
         settings = Settings(
             temperature=options.temperature,
