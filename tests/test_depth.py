@@ -66,7 +66,7 @@ def test_every_gate_has_its_row_with_day_and_commit(record):
     shown = depth_of(record)
     assert shown.count("2026-11-23, commit abc1234") == len(record) == len(TITLES)
     for name, gate in record.items():
-        assert f'<th scope="row">{TITLES[name]}</th><td>{gate["figure"]}</td><td>no finding</td>' in shown
+        assert f'<th scope="row">{TITLES[name]}</th><td>{gate["figure"]}</td><td>none</td>' in shown
     parser = Balanced()
     parser.feed(shown)
     assert parser.open == []
@@ -75,7 +75,7 @@ def test_every_gate_has_its_row_with_day_and_commit(record):
 def test_what_a_gate_found_and_what_survives_is_shown(record):
     record["fuzz"]["findings"] = ["f(<nan>) raises"]
     shown = depth_of(record)
-    assert "<td>1 findings</td>" in shown
+    assert "<td>5 inputs</td><td>1</td>" in shown
     assert "<li>f(&lt;nan&gt;) raises</li>" in shown
     assert "docs/a.md</code>: 1 → 2. Nothing says why." in shown
     assert "<td>10</td><td>7</td><td>2</td><td>90.0%</td>" in shown

@@ -53,14 +53,14 @@ def depth_of(record: dict[str, Any]) -> str:
         (
             TITLES.get(name, name),
             gate["figure"],
-            f"{len(gate['findings'])} findings" if gate["findings"] else "no finding",
+            len(gate["findings"]) or "none",
             f"{gate['date']}, commit {gate['commit']}",
             _minutes(gate["seconds"]),
         )
         for name, gate in record.items()
     ]
     rows += [(title, "not run yet", "", "", "") for name, title in TITLES.items() if name not in record]
-    parts = [_table(("check", "result", "", "of", "took"), rows)]
+    parts = [_table(("check", "result", "findings", "of", "took"), rows)]
     for name, gate in record.items():
         details = DETAILS.get(name)
         if details:
@@ -143,7 +143,7 @@ def _list(summary: str, entries: Iterable[str], items: bool = True) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f}\N{NO-BREAK SPACE}s" if seconds < 120 else f"{seconds / 60:.0f}\N{NO-BREAK SPACE}min"
 
 
 def _share(value: float) -> str:
