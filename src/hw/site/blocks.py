@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import jupytext
-
 from hw.checked_math.document import Fence, fences
 from hw.checked_math.pages import check_text
 
@@ -103,6 +101,8 @@ def blocks_of_notebook(source: str, file: str = "notebook.py") -> Iterator[Block
     Yields:
         A block for each cell with code.
     """
+    import jupytext
+
     for number, cell in enumerate(jupytext.reads(source, fmt="py:percent").cells, 1):
         if cell.cell_type == "code":
             yield Block(file, number, cell.source, IN_NOTEBOOK)
