@@ -30,7 +30,7 @@ IN_NOTEBOOK = "cells of notebooks, run when the site is built"
 IN_EXAMPLE = "examples of docstrings and of the README, run by doctest"
 AS_FORMULA = "formulas, checked or bound to a test or a source, see the ledger"
 AS_PAGE = "Markdown to copy, whose formulas are checked"
-IN_SHELL = "shell commands, run as shown on a fresh copy by the deep checks"
+IN_SHELL = "shell commands, left to the deep checks; the ledger says when these last ran them"
 RUNNABLE = re.compile(r"(?:python3 dev\.py|python -m hw\.|torchrun .*-m hw\.)")
 
 
