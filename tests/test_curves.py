@@ -153,6 +153,27 @@ def test_the_label_of_a_gap_stands_clear_of_the_curve(where):
     assert np.abs(heights - float(text.get("y"))).min() > 6
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_charts_with_the_same_ranges_have_the_same_axes(log):
+    given = dict(x_range=(1, 64), y_range=(0.5, 100), log_x=log, log_y=log)
+    low, high = (one([2, 8], y, "seen", **given) for y in ([1, 2], [50, 100]))
+    for kind in ("axis", "tick x", "tick y"):
+        assert paths(low, kind) == paths(high, kind)
+    free = [paths(one([2, 8], y, "seen", log_x=log, log_y=log), "tick y") for y in ([1, 2], [50, 100])]
+    assert free[0] != free[1]
+    for svg in (low, high):
+        words = ElementTree.fromstring(svg).get("aria-label")
+        assert "x, from 1 to 64" in words
+        assert "y, from 0.5 to 100" in words
+    left, bottom = (points(path) for path in paths(low, "axis"))
+    corners = points(*paths(high, "line seen"))
+    assert corners[-1, 1] == pytest.approx(left[:, 1].min(), abs=0.02)  # 100 is the upper end
+    scale = np.log if log else np.asarray
+    width = bottom[:, 0].max() - bottom[:, 0].min()
+    share = (scale(2) - scale(1)) / (scale(64) - scale(1))
+    assert corners[0, 0] - bottom[:, 0].min() == pytest.approx(share * width, abs=0.02)
+
+
 def test_labels_clear_one_another_and_the_edges():
     same = [(f"estimate {i}", [1, 2], [1, 2], role) for i, role in enumerate(("ink", "seen", "wrong", "soft"))]
     crowded = line_chart(same * 3, "t", x_label="x", y_label="y")
@@ -255,6 +276,15 @@ def test_the_library_of_curves_is_loaded_with_the_charts_only():
         (lambda: one([1, 2], [1, 2], x_ticks=range(1000, 1050)), r"^ticks must stand apart .*, got 1000, .*1011 …$"),
         (lambda: one([1, 2], [1, 2], y_ticks=[1, 1.01, 2]), "^ticks must stand apart so that .*, got 1, 1.01, 2"),
         (lambda: one([1], [1], references={"w" * 40: 0}), "^labels must have words that fit beside the plot, got .*ww"),
+        (lambda: one([1, 2], [1, 2], x_range=(3, 0)), "^x_range must have two ends, the lower one first, got 3, 0"),
+        (lambda: one([1, 2], [1, 2], y_range=(1, 2, 3)), "^y_range must have two ends, .*, got 1, 2, 3"),
+        (lambda: one([1, 2], [1, 5], y_range=(0, 4)), "^y_range must hold all values, from 1 to 5, got 0, 4"),
+        (
+            lambda: one([1, 2], [1, 2], y_range=(0, 4), references={"r": -1}),
+            "^y_range must hold all values, from -1 to 2, got 0, 4",
+        ),
+        (lambda: one([1, 2], [1, 2], log_x=True, x_range=(0, 4)), "^x_range must be positive so that .*, got 0, 4"),
+        (lambda: one([1, 2], [1, 2], y_range=(0, math.inf)), "^y_range must be finite so that .*, got 0, inf"),
         (lambda: bounds_chart(gap=("p", "log p(x)", 2, "")), "^gap must name a curve, .*, got 'p'"),
         (lambda: bounds_chart(gap=("q far", "0", 2, "")), "^gap must name a curve, .*, got '0'"),
         (lambda: bounds_chart(gap=("q far", "log p(x)", 3, "")), "^gap must name .* an x of the curve, got 3"),

@@ -22,6 +22,7 @@ from hw.figures.drawing import (
     SIZE,
     WIDTH,
     finite_values,
+    listed,
     numeral,
     spread,
     svg_element,
@@ -37,6 +38,7 @@ HEIGHT, LOWEST = 216, 120  # of the drawing, and the lowest plot
 WORDS = 84  # the width at which a label wraps
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "hw.figures.curves"}
 Series = tuple[str, Sequence[float], Sequence[float], str]
+_Axis = tuple[str, bool, tuple[float, float]]  # its label, whether it is logarithmic, its ends
 
 
 class _Curve(NamedTuple):
@@ -56,6 +58,8 @@ def line_chart(
     log_y: bool = False,
     x_ticks: Sequence[float] | None = None,
     y_ticks: Sequence[float] | None = None,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
     references: Mapping[str, float] | None = None,
     gap: tuple[str, str, float, str] | None = None,
 ) -> str:
@@ -71,6 +75,8 @@ def line_chart(
         log_y: Whether the vertical axis is logarithmic.
         x_ticks: Where the horizontal axis is numbered; a few round numbers if not given.
         y_ticks: Where the vertical axis is numbered; a few round numbers if not given.
+        x_range: Ends of the horizontal axis; those of the curves, with a margin, if not given.
+        y_range: Ends of the vertical axis; those of the curves and references, with a margin, if not given.
         references: Label and height of each horizontal line that the curves are compared with.
         gap: Labels of a curve and of a reference, the x at which the distance between the two is marked, and the words
             before its value.
@@ -80,8 +86,9 @@ def line_chart(
 
     Raises:
         ValueError: If there is no curve, a curve has no points, its x and y differ in shape, a role is none of the
-            four, a value is not finite or is not positive on a logarithmic axis, the ticks stand too close or a word
-            is too long for their labels not to overlap, or the gap names no curve, no reference or no point.
+            four, a value is not finite, is not positive on a logarithmic axis or is outside of a range, the ticks stand
+            too close or a word is too long for their labels not to overlap, or the gap names no curve, no reference or
+            no point.
 
     Examples:
         >>> from hw.figures.curves import line_chart
@@ -94,12 +101,15 @@ def line_chart(
         label: float(finite_values(f"reference {label!r}", [y], log_y)[0]) for label, y in (references or {}).items()
     }
     span = _span(gap, curves, heights)
+    across = _ends("x_range", x_range, [curve.x for curve in curves], log_x)
+    up = _ends("y_range", y_range, [*(curve.y for curve in curves), np.array([*heights.values()])], log_y)
     with style.context(["default", STYLE]):
         axes = _plot(curves, heights, log_x, log_y)
+        axes.set(**{name: ends for name, ends in (("xlim", x_range), ("ylim", y_range)) if ends is not None})
         names = [wrapped(name, WORDS) for name in [*(curve.label for curve in curves), *heights]]
         _arrange(axes, names, wrapped(y_label, WIDTH), x_label, x_ticks, y_ticks)
         drawn = [*redrawn(axes), *_axis_labels(axes, x_label, y_label), *_end_labels(axes, curves, heights, names)]
-    words = _words(curves, heights, (x_label, log_x), (y_label, log_y))
+    words = _words(curves, heights, (x_label, log_x, across), (y_label, log_y, up))
     if gap is not None and span is not None:
         value = f"{gap[3]} {numeral(abs(span[2] - span[1]), 3)}"
         drawn += _gap(axes, span, value, curves)
@@ -121,6 +131,20 @@ def _curves(series: Sequence[Series], log_x: bool, log_y: bool) -> list[_Curve]:
     if not curves:
         raise ValueError("series must have at least one curve, got none")
     return curves
+
+
+def _ends(name: str, given: tuple[float, float] | None, values: Sequence[np.ndarray], log: bool) -> tuple[float, float]:
+    """Where an axis ends: at the range that is given, or at the least and the greatest value."""
+    all_values = np.concatenate(values)
+    found = float(all_values.min()), float(all_values.max())
+    if given is None:
+        return found
+    ends = finite_values(name, given, log)
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ValueError(f"{name} must have two ends, the lower one first, got {listed(ends)}")
+    if not (ends[0] <= found[0] and found[1] <= ends[1]):
+        raise ValueError(f"{name} must hold all values, from {found[0]:g} to {found[1]:g}, got {listed(ends)}")
+    return float(ends[0]), float(ends[1])
 
 
 def _span(
@@ -223,14 +247,10 @@ def _inked(axes: Axes, curve: _Curve) -> np.ndarray:
     return np.stack([np.interp(at, range(len(corners)), side) for side in corners.T], axis=-1)
 
 
-def _words(
-    curves: list[_Curve], heights: Mapping[str, float], x_axis: tuple[str, bool], y_axis: tuple[str, bool]
-) -> list[str]:
-    across = np.concatenate([curve.x for curve in curves])
-    up = np.concatenate([*(curve.y for curve in curves), np.array(list(heights.values()))])
+def _words(curves: list[_Curve], heights: Mapping[str, float], x_axis: _Axis, y_axis: _Axis) -> list[str]:
     words = [
-        f"{side}: {label}, from {numeral(values.min())} to {numeral(values.max())}{', logarithmic' if log else ''}"
-        for side, (label, log), values in (("horizontal axis", x_axis, across), ("vertical axis", y_axis, up))
+        f"{side}: {label}, from {numeral(low)} to {numeral(high)}{', logarithmic' if log else ''}"
+        for side, (label, log, (low, high)) in (("horizontal axis", x_axis), ("vertical axis", y_axis))
     ]
     for label, x, y, _ in curves:
         some = range(len(x)) if len(x) <= 8 else np.linspace(0, len(x) - 1, 5).round().astype(int)
