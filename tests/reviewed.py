@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from hw.checked_math.document import Fence, fences
 from hw.checked_math.records import Counterexample, Record
@@ -28,6 +29,7 @@ __all__ = [
     "options",
     "outcome",
     "outcomes",
+    "printed",
     "review",
     "reviewed",
     "typed",
@@ -39,10 +41,11 @@ OUTCOMES = ROOT / "tests/reviewed_outcomes.json"
 ROUNDING = 0.05  # of a pixel, or of a degree of opacity: what another processor may round otherwise
 DERIVED = ("ledger()", "depth()", "blocks_table()", "claims_today()")  # sum up checks, and change with each of them
 OPTION = re.compile(r"^- (?:\*\((\w)\)\*|\((\w)\)) .*(?:\n  .*)*", re.MULTILINE)
-ANSWER = re.compile(r"\d\.\d is \(\w\)(?:(?:,| and) \(\w\))*")
+ANSWER = re.compile(r"\d\.\d(?: \(\d\))? is \(\w\)(?:(?:,| and) \(\w\))*")
 CELLS = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 TAG = re.compile(r"<[^>]*>")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+FRAMES = re.compile(r'(<script type="application/json" data-frames="[\w-]+">)(.*?)(</script>)', re.DOTALL)
 
 
 def drawings(markdown: str) -> Iterator[tuple[str, Fence]]:
@@ -53,6 +56,17 @@ def drawings(markdown: str) -> Iterator[tuple[str, Fence]]:
             number += 1
             if not any(call in fence.code for call in DERIVED):
                 yield f"drawing {fence.options.get('session', number)}", fence
+
+
+def printed(fence: Fence) -> tuple[dict[str, Any], str]:
+    """The names that a fence leaves behind, and what it prints; of frames behind sliders only the words.
+
+    All frames would be most of the file. `tests/test_frames.py` looks at how they are drawn.
+    """
+    names, text = execute(fence)
+    return names, FRAMES.sub(
+        lambda found: f"{found[1]}{' '.join(told for _, told in json.loads(found[2]))}{found[3]}", text
+    )
 
 
 def computed(markdown: str) -> Iterator[tuple[str, str, str]]:
@@ -86,7 +100,7 @@ def typed(markdown: str) -> dict[str, str]:
 def review(markdown: str) -> dict[str, str]:
     """Everything of a page that stands in the file."""
     page = Page(markdown)
-    drawn = {name: execute(fence)[1] for name, fence in drawings(markdown)}
+    drawn = {name: printed(fence)[1] for name, fence in drawings(markdown)}
     values = {name: page.value(session, expression) for name, session, expression in computed(markdown)}
     return drawn | values | typed(markdown)
 

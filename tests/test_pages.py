@@ -18,7 +18,7 @@ import hw
 from hw.checked_math.document import Fence, fences
 from hw.site.computed import Page, typed_results
 from hw.site.fences import execute, source
-from reviewed import alike, computed, drawings, reviewed, typed
+from reviewed import alike, computed, drawings, printed, reviewed, typed
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))}
@@ -71,11 +71,11 @@ def run_alone(code: str) -> None:
 def test_each_fence_runs_alone(place):
     page = place.rpartition(":")[0]
     fence, text, seen = FENCES[place], PAGES[page], REVIEWED.get(page, {})
-    names, printed = execute(fence)
+    names, text_printed = printed(fence)
     if fence.options.get("html") == "on":
-        assert "<svg" in printed or "<table" in printed
+        assert "<svg" in text_printed or "<table" in text_printed
         for name in (name for name, drawing in drawings(text) if drawing == fence):
-            assert alike(seen.get(name, ""), printed), f"{page}: {name} is {UNREVIEWED}"
+            assert alike(seen.get(name, ""), text_printed), f"{page}: {name} is {UNREVIEWED}"
     values = Page(text, ran={fence.options["session"]: names} if "session" in fence.options else {})
     for name, session, expression in computed(text):
         if session == fence.options.get("session"):

@@ -40,8 +40,7 @@ import hw
 from hw.checked_math.document import Fence
 from hw.site.claims import MODULE
 from hw.site.computed import Page, typed_results
-from hw.site.fences import execute
-from reviewed import CELLS, alike, computed, drawings, reviewed, typed
+from reviewed import CELLS, alike, computed, drawings, printed, reviewed, typed
 
 __all__ = ["Mutant", "check", "mutants_of_page", "mutants_of_records", "scored"]
 
@@ -228,7 +227,7 @@ def _drawings(page: str, text: str, seen: dict[str, str]) -> Iterator[Mutant]:
 
 def _shown(text: str, name: str, fence: Fence, values: dict[str, tuple[str, str]]) -> dict[str, str]:
     """What a fence prints, and the values in prose that its session has."""
-    names, drawn = execute(fence)
+    names, drawn = printed(fence)
     page = Page(text, ran={fence.options["session"]: names} if values else {})
     return {name: drawn} | {key: page.value(*value) for key, value in values.items()}
 
@@ -277,7 +276,7 @@ def _options(page: str, text: str, seen: dict[str, str]) -> Iterator[Mutant]:
         found = "reviewed" if shown.items() <= seen.items() and swapped.items() - seen.items() else ""
         yield Mutant(page, "options", f"{shown[name]!r} exchanged", found)
     right = typed(text).get("answers", "")
-    for letter in re.finditer(r"(?<=\()\w(?=\))", right):
+    for letter in re.finditer(r"(?<=\()[a-d](?=\))", right):
         answers = _spliced(right, letter.span(), "abcda"["abcd".index(letter[0]) + 1])
         yield Mutant(page, "options", f"answers: {answers}", "reviewed" if right == seen.get("answers") else "")
 
@@ -313,7 +312,7 @@ def _data(
 def _shows(text: str) -> Iterator[tuple[str, Callable[[], str]]]:
     """What computes each drawing and each value of a page, from scratch."""
     for name, fence in drawings(text):
-        yield name, lambda fence=fence: execute(fence)[1]
+        yield name, lambda fence=fence: printed(fence)[1]
     for name, session, expression in computed(text):
         yield name, lambda session=session, expression=expression: Page(text).value(session, expression)
 
