@@ -30,7 +30,8 @@ IMPORTS = {  # which parts of the package a part may import; each part only from
     "experiments": {"arguments", "flows", "gan", "simclr", "experiments"},
     "figures": {"figures"},
     "checked_math": {"checked_math"},
-    "site": {"checked_math", "figures", "site"},
+    "live": {"checked_math", "figures", "live", "masks", "receptive_field"},
+    "site": {"checked_math", "figures", "live", "site"},
 }
 
 
@@ -75,7 +76,7 @@ def test_public_names_are_documented_and_defined_here(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["hw", "hw.masks", "hw.receptive_field", "hw.figures.grids", "hw.checked_math.mutation"]
+    "name", ["hw", "hw.masks", "hw.receptive_field", "hw.figures.grids", "hw.checked_math.mutation", "hw.live.calls"]
 )
 def test_these_import_the_standard_library_only(name):
     code = f"""

@@ -16,11 +16,11 @@ References:
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from operator import index, or_
 from typing import Any
 
-__all__ = ["ReceptiveFields", "blind_spot", "offsets", "path_counts", "receptive_field", "receptive_fields"]
+__all__ = ["ReceptiveFields", "blind_spot", "offsets", "path", "path_counts", "receptive_field", "receptive_fields"]
 
 Offset = tuple[int, int]
 Pixel = tuple[int, int]
@@ -134,6 +134,47 @@ def path_counts(masks: Sequence[Any], size: Size, pixel: Pixel) -> Any:
                     longer[row + down, column + right] += number
         paths = longer
     return _counts_grid([[paths[row, column] for column in range(width)] for row in range(height)])
+
+
+def path(masks: Sequence[Any], size: Size, pixel: Pixel, source: Pixel) -> tuple[Pixel, ...]:
+    r"""A path through the layers by which an output pixel sees an input pixel: the proof that it does.
+
+    Args:
+        masks: 0/1 grids with odd sides, first layer first.
+        size: Height and width of the map.
+        pixel: Row and column of the output pixel, counted from 0.
+        source: Row and column of the input pixel.
+
+    Returns:
+        The output pixel, one hidden pixel between each two layers, and the input pixel; of several paths, the one whose
+        pixels come first in raster order, seen from the output. Empty if there is none.
+
+    Raises:
+        ValueError: If there is no mask, a mask is not a 0/1 grid with odd sides, or a pixel is not on the map.
+
+    Examples:
+        >>> from hw.masks import mask
+        >>> from hw.receptive_field import path
+        >>> path([mask("A", 3), mask("B", 3)], size=(5, 5), pixel=(2, 2), source=(0, 4))
+        ((2, 2), (1, 3), (0, 4))
+        >>> path([mask("A", 3), mask("B", 3)], size=(5, 5), pixel=(2, 2), source=(1, 4))
+        ()
+    """
+    size = _checked_size(size)
+    output, target = _checked_pixel(pixel, size), _checked_pixel(source, size, "source")
+    layers = _layers(masks)
+    sees = [1 << target[0] * size[1] + target[1]]  # the pixels of each map, the input first, that see the target
+    for steps in layers:
+        sees.append(_step(sees[-1], [(-down, -right) for down, right in steps], size))
+    found = [output]
+    for steps, good in zip(reversed(layers), reversed(sees[:-1]), strict=True):
+        row, column = found[-1]
+        reads = ((row + down, column + right) for down, right in sorted(steps))
+        ahead = [(r, c) for r, c in reads if 0 <= r < size[0] and 0 <= c < size[1] and good >> r * size[1] + c & 1]
+        if not ahead:
+            return ()
+        found.append(ahead[0])
+    return tuple(found)
 
 
 def blind_spot(masks: Sequence[Any], size: Size, pixel: Pixel) -> Any:
@@ -256,23 +297,28 @@ def receptive_fields(masks: Sequence[Any], size: Size) -> ReceptiveFields:
 
 def _seen(layers: list[list[Offset]], size: Size, pixel: Pixel) -> int:
     """The set of input pixels, bit `row * width + column`, walked from the output back through the layers."""
+    seen = 1 << pixel[0] * size[1] + pixel[1]
+    return reduce(lambda pixels, steps: _step(pixels, steps, size), reversed(layers), seen)
+
+
+def _step(pixels: int, steps: list[Offset], size: Size) -> int:
+    """The set of pixels that one step leads to from a set of them, none of them off the map."""
     height, width = size
     everywhere = (1 << height * width) - 1
-    line_starts = everywhere // ((1 << width) - 1)
-
-    @cache
-    def can_step(right: int) -> int:
-        return line_starts * sum(1 << column for column in range(width) if 0 <= column + right < width)
-
-    def step(pixels: int, down: int, right: int) -> int:
+    reached = 0
+    for down, right in steps:
         distance = down * width + right
-        pixels &= can_step(right)
-        return (pixels << distance if distance > 0 else pixels >> -distance) & everywhere
+        going = pixels & _can_go(right, size)
+        reached |= (going << distance if distance > 0 else going >> -distance) & everywhere
+    return reached
 
-    seen = 1 << pixel[0] * width + pixel[1]
-    for steps in reversed(layers):
-        seen = reduce(or_, (step(seen, *offset) for offset in steps), 0)
-    return seen
+
+@lru_cache(maxsize=1024)
+def _can_go(right: int, size: Size) -> int:
+    """The set of pixels that have one so many columns to the right."""
+    height, width = size
+    line_starts = ((1 << height * width) - 1) // ((1 << width) - 1)
+    return line_starts * sum(1 << column for column in range(width) if 0 <= column + right < width)
 
 
 def _union(lines: list[list[int]], width: int) -> list[int]:
@@ -341,10 +387,10 @@ def _checked_size(size: Iterable[int]) -> Size:
     return numbers[0], numbers[1]
 
 
-def _checked_pixel(pixel: Iterable[int], size: Size) -> Pixel:
+def _checked_pixel(pixel: Iterable[int], size: Size, name: str = "pixel") -> Pixel:
     numbers = _integers(pixel)
     if len(numbers) != 2 or not all(0 <= place < length for place, length in zip(numbers, size, strict=True)):
-        raise ValueError(f"pixel must be (row, column) on a map of {size[0]}×{size[1]}, counted from 0, got {pixel!r}")
+        raise ValueError(f"{name} must be (row, column) on a map of {size[0]}×{size[1]}, counted from 0, got {pixel!r}")
     return numbers[0], numbers[1]
 
 

@@ -22,8 +22,8 @@ __all__ = ["DIGITS", "EXACT", "FLOAT", "Arithmetic", "bounded", "multiply", "und
 Number = int | float | Fraction | Decimal
 LARGEST_POWER = 4096  # bits of an exact power; beyond it the power is taken in float64
 CONTEXT = decimal.Context(  # sixty digits and twenty more, which may cancel, as in the logarithm of 1 - σ(t)
-    prec=80, Emin=-(10**9), Emax=10**9, traps=[]
-)  # nothing is trapped: NaN and infinity are values
+    prec=80, Emin=-425_000_000, Emax=425_000_000, traps=[]
+)  # the widest range where addresses have 32 bits; nothing is trapped: NaN and infinity are values
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from hw.checked_math.arithmetic import FLOAT
 from hw.checked_math.errors import FormulaError
@@ -34,7 +35,13 @@ class Outcome:
 
 
 def verify(
-    reading: Reading, assumptions: Sequence[str], seed: int, *, dropped: Sequence[str] = (), first_only: bool = False
+    reading: Reading,
+    assumptions: Sequence[str],
+    seed: int,
+    *,
+    dropped: Sequence[str] = (),
+    first_only: bool = False,
+    most: int | None = None,
 ) -> Outcome:
     """Try a formula on the instances of its model.
 
@@ -44,6 +51,7 @@ def verify(
         seed: Seed of the random instances.
         dropped: Conditions that are not demanded, so that instances which break them are tried.
         first_only: Stop at the first counterexample and do not make it smaller, as for a mutant.
+        most: Try no more than so many instances, for a first look.
 
     Returns:
         The relations with their residuals and slacks, and the smallest counterexample found, if any.
@@ -54,7 +62,7 @@ def verify(
     outcome = Outcome()
     found: dict[int, Relation] = {}
     for group in by_kind(reading):
-        part = _verify_group(replace(reading, chosen=group), assumptions, seed, dropped, first_only)
+        part = _verify_group(replace(reading, chosen=group), assumptions, seed, dropped, first_only, most)
         outcome.instances = min(outcome.instances or part.instances, part.instances)
         found |= dict(zip(group, part.relations, strict=False))
         if part.counterexample and not outcome.counterexample:
@@ -67,14 +75,19 @@ def verify(
 
 
 def _verify_group(
-    reading: Reading, assumptions: Sequence[str], seed: int, dropped: Sequence[str], first_only: bool
+    reading: Reading,
+    assumptions: Sequence[str],
+    seed: int,
+    dropped: Sequence[str],
+    first_only: bool,
+    most: int | None,
 ) -> Outcome:
     """Try claims that share their instances."""
     runner = Runner(reading, assumptions, seed, dropped)
     outcome = Outcome()
     comparisons = reading.comparisons
     best = [_Tally() for _ in comparisons]
-    for instance, draw, judgments in runner.accepted():
+    for instance, draw, judgments in islice(runner.accepted(), most):
         outcome.instances += 1
         failing = next((place for place, judgment in enumerate(judgments) if not judgment.passed), None)
         if failing is not None:

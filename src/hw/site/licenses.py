@@ -16,7 +16,9 @@ SPDX = {
     "Apache-2.0": "Apache License 2.0",
     "0BSD": "BSD Zero Clause License",
     "W3C": "W3C Software Notice and License",
+    "MPL-2.0": "Mozilla Public License 2.0",
     "OFL-1.1": "SIL Open Font License 1.1",
+    "PSF-2.0": "Python Software Foundation License 2.0",
     "CC-BY-4.0": "Creative Commons Attribution 4.0",
 }
 PACKAGE = re.compile(r".*node_modules/((?:@[^/]+/)?[^/]+)/")
