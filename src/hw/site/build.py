@@ -15,7 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hw import __version__
+from hw.site import live
 from hw.site.frame import lighten
+from hw.site.frames import carve
 from hw.site.offline import NAME, pack
 from hw.site.policy import protect
 from hw.site.sharing import draw_pictures
@@ -45,7 +47,9 @@ def build(root: Path, target: Path, plugin: Any = None) -> None:
         _build_pages(root, fresh, plugin)
         make_wheel_in(root / "pyproject.toml", fresh)
         draw_pictures(fresh)
+        carve(fresh)
         lighten(fresh)
+        live.add(root, fresh)
         protect(fresh)
         pack(fresh)
         shutil.rmtree(target, ignore_errors=True)

@@ -25,6 +25,7 @@ from mkdocs.utils import CountHandler
 from hw.site import typeset
 from hw.site.build import OF_THE_USER, build, checked_with, failures_named
 from hw.site.frame import SHEET, lighten
+from hw.site.frames import carve
 from hw.site.policy import protect
 
 __all__ = ["BUILT", "REFUSED", "keep"]
@@ -162,6 +163,7 @@ class _Kept(BasePlugin):
             raise ValueError("a warning is an error")
         for path in folder.rglob("*.html"):
             _stand_ins(path)
+        carve(folder)
         lighten(folder)
         protect(folder)
 

@@ -11,7 +11,7 @@ __all__ = ["NAME", "pack", "static_form"]
 
 NAME = "hw-offline.zip"
 LEFT_OUT = re.compile(
-    r"404\.html|sitemap|llms\.txt|objects\.inv|search/|\.well-known/|assets/(share|javascripts|js)/|hw-"
+    r"404\.html|sitemap|llms\.txt|objects\.inv|search/|\.well-known/|assets/(share|javascripts|js|frames|pyodide)/|assets/katex/katex\.min|hw-"
 )
 TAG = re.compile(r"<(?:a|link|img)\b[^>]*>")
 ADDRESS = re.compile(r'\b(href|src)="([^":]*)"')
