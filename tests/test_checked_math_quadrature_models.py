@@ -57,6 +57,23 @@ def kl(instance, first, second):
     return math.fsum(weight * p * (math.log(p / q) if q else math.inf) for weight, p, q in terms if p)
 
 
+@pytest.mark.parametrize("share", [-0.9, 0.1, 0.35, 0.6, 0.9])
+@pytest.mark.parametrize("rate", [0.7, 1.19])
+def test_a_divergence_is_the_same_on_both_sides_of_a_bent_map(share, rate):
+    """The nodes are as close as the logarithm of the slope asks for, which is singular where the slope is 0."""
+    flow = Monotone(1.14, 0.408, -share * 1.14 / rate, rate, -0.142)
+    instance = on_line(flow, Mixture(((1.0, 0.219, 1.04),)), Mixture(((1.0, 0.0348, 1.19),)))
+    assert kl(instance, "U", "F^{-1}(X)") == pytest.approx(kl(instance, "F(U)", "X"), rel=instance.tolerance / 10)
+
+
+def test_half_of_the_nodes_are_too_few_for_a_bent_map():
+    flow = Monotone(1.14, 0.408, -0.335, 1.19, -0.142)
+    instance = on_line(flow, Mixture(((1.0, 0.219, 1.04),)), Mixture(((1.0, 0.0348, 1.19),)))
+    half = tuple((at, 2 * weight) for at, weight in instance.space("u")[::2])
+    fewer = replace(instance, spaces={**instance.spaces, "u": half})
+    assert kl(fewer, "U", "F^{-1}(X)") != pytest.approx(kl(instance, "F(U)", "X"), rel=instance.tolerance)
+
+
 def total(instance, label):
     density = instance.density(label)
     return math.fsum(weight * density(at) for at, weight in instance.space(SORTS[label]))

@@ -100,11 +100,11 @@ def _slopes(function: Callable[[Point], Point], step: float) -> Callable[[Point]
 def _scales(flow: Monotone, law_x: Mixture, law_u: Mixture) -> tuple[float, float]:
     """Lengths on which densities vary: of X and F(U), and of U and F⁻¹(X)."""
     flattest, steepest = flow.steepness
-    kink = 1 / flow.rate if flow.bend else math.inf  # in units of π/2: tanh has its poles that far from the line
-    branch = flow.singular_height / (math.pi / 2)  # and the inverse has its branch points
+    flat = flow.flat_height / (math.pi / 2)  # the logarithm of F's slope has its branch points that far from the line
+    branch = flow.singular_height / (math.pi / 2)  # and the inverse has its own
     return (
         min(law_x.narrowest, law_u.narrowest * flattest, branch),
-        min(law_u.narrowest, law_x.narrowest / steepest, kink),
+        min(law_u.narrowest, law_x.narrowest / steepest, flat),
     )
 
 

@@ -127,14 +127,25 @@ class Monotone:
         return tuple(sorted((abs(self.slope), abs(self.slope + self.bend * self.rate))))
 
     @property
+    def flat_height(self) -> float:
+        """How far from the line, in the complex plane, the map's slope is 0; its poles are no nearer."""
+        return self._angle / self.rate if self.bend else math.inf
+
+    @property
     def singular_height(self) -> float:
-        """How far from the line, in the complex plane, the inverse stops being smooth: where the map's slope is 0."""
+        """How far from the line, in the complex plane, the inverse stops being smooth: the map of where its slope is 0."""
         if not self.bend:
             return math.inf
-        share = -self.bend * self.rate / self.slope  # the slope vanishes where cosh² is this
-        angle = math.acos(math.sqrt(share)) if share > 0 else math.pi / 2
-        sideways = self.bend * math.tan(angle) if share > 0 else 0.0  # else tanh is real there
-        return abs(self.slope * angle / self.rate + sideways)
+        sideways = self.bend * math.tan(self._angle) if self._share > 0 else 0.0  # else tanh is real there
+        return abs(self.slope * self._angle / self.rate + sideways)
+
+    @property
+    def _share(self) -> float:
+        return -self.bend * self.rate / self.slope  # the slope vanishes where cosh² is this
+
+    @property
+    def _angle(self) -> float:
+        return math.acos(math.sqrt(self._share)) if self._share > 0 else math.pi / 2
 
     def __str__(self) -> str:
         """The map in words, with three digits."""
