@@ -11,7 +11,7 @@ from hw.live.derivation import Given, parts
 
 __all__ = ["CARD", "chains", "editor"]
 
-STATIC = "The editor is made by a script, and its check runs in the reader's browser: neither works in this copy."
+STATIC = "The editor that stands here is made by a script, and its check needs a server to load Python from."
 CARD: Mapping[str, tuple[str, ...]] = {  # how the names of a model are written, for each model that an editor has
     "latent": (
         *(r"p(x,z)", r"p(x)", r"p(z)", r"p(z\mid x)", r"p(x\mid z)", r"q(z\mid x)"),

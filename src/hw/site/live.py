@@ -21,11 +21,12 @@ HERE = Path(__file__).parent / "pyodide"
 FOLDER = "assets/pyodide"
 SHIPPED = ("pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide.mjs", "python_stdlib.zip")
 SNAPSHOT = "snapshot.bin"  # compressed, and unpacked by the page's script
+WIDGET = "data-widget="
 KATEX = ("katex.min.css", "katex.min.js")
 
 
 def add(root: Path, site: Path) -> None:
-    """Put Pyodide, the snapshot of its memory and KaTeX into a built site, which has the wheel.
+    """Put Pyodide, the snapshot of its memory and KaTeX into a built site with its wheel, if a page has a widget.
 
     Args:
         root: The checkout.
@@ -34,6 +35,8 @@ def add(root: Path, site: Path) -> None:
     Raises:
         RuntimeError: If Pyodide cannot be installed, or the library not imported in it.
     """
+    if not any(WIDGET in page.read_text("utf-8") for page in site.rglob("*.html")):
+        return
     pyodide, target = installed(root / ".cache"), site / FOLDER
     target.mkdir(parents=True)
     for name in SHIPPED:
