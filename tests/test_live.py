@@ -314,7 +314,7 @@ def test_what_ran_before_is_known_and_not_shown():
         ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("input()", "OSError"),
+        ("input()", "EOFError"),
     ],
 )
 def test_an_error_ends_a_snippet_as_in_a_terminal(code, last):

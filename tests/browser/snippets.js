@@ -61,7 +61,7 @@ async () => {
     blocks: runnable.map(shown),
     formulas: copies.map(formula),
     unrunnable: Object.keys(unrunnable).map((name) => [name, all.filter((code) => kind(code) === name).length]),
-    notebook: Boolean(document.querySelector('a[download][href$=".ipynb"]')),
+    notebook: Boolean(document.querySelector('p.margin > a[download][href$=".ipynb"]')),
     canonical: document.querySelector("link[rel=canonical]")?.href ?? "",
     colophon: document.querySelector(".colophon")?.textContent ?? "",
     installs: [...document.querySelectorAll(".colophon code")].map((code) => code.textContent.trim()),

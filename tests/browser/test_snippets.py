@@ -69,7 +69,8 @@ def without(rule: str) -> str:
     return CSS.replace(rule, "")
 
 
-NOTEBOOK = '<a href="page.ipynb" download>download it</a>' + code("import apples\nn = apples.count()")
+LINK = '<p class="margin"><a href="page.ipynb" download>download it</a></p>'
+NOTEBOOK = LINK + code("import apples\nn = apples.count()")
 GOOD = {
     "file": page("file", code(COUNT) + output("3")),
     "prompts": page("prompts", code(">>> import apples\n>>> print(apples.count())\n3\n", "pycon") + output("3")),

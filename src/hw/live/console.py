@@ -2,11 +2,12 @@
 
 import ast
 import linecache
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from io import TextIOBase
-from types import CodeType
+from io import StringIO, TextIOBase
+from types import CodeType, ModuleType
 
 __all__ = ["MOST", "run"]
 
@@ -30,6 +31,8 @@ class _Screen(TextIOBase):
             raise _Full
         self.show(text[: self.room])
         self.room -= len(text)
+        if self.room < 0:
+            raise _Full
         return len(text)
 
 
@@ -57,21 +60,25 @@ def run(code: str, show: Callable[[str], None], before: str = "") -> bool:
     """
     if len(code) > LONGEST:
         raise ValueError(f"code must have at most {LONGEST} characters, got {len(code)}")
-    screen, names = _Screen(show), {"__name__": "__main__"}
+    screen, session = _Screen(show), ModuleType("__main__")  # a module, since classes look theirs up
     with redirect_stdout(_Screen(lambda text: None)), redirect_stderr(_Screen(lambda text: None)):
         if before:
-            exec(compile(before, "<before>", "exec"), names)
+            exec(compile(before, "<before>", "exec"), vars(session))
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
-    with redirect_stdout(screen), redirect_stderr(screen):
-        try:
+    own, sys.modules["__main__"] = sys.modules["__main__"], session
+    keyboard, sys.stdin = sys.stdin, StringIO()  # which no page has
+    try:
+        with redirect_stdout(screen), redirect_stderr(screen):
             for statement in _statements(code):
-                exec(statement, names)
-        except _Full:
-            show(f"\n… and more: the output stops after {MOST} characters\n")
-            return False
-        except BaseException as error:  # such as SystemExit: whatever ends the code ends it alone
-            show(_told(error))
-            return False
+                exec(statement, vars(session))
+    except _Full:
+        show(f"\n… and more: the output stops after {MOST} characters\n")
+        return False
+    except BaseException as error:  # such as SystemExit: whatever ends the code ends it alone
+        show(_told(error))
+        return False
+    finally:
+        sys.modules["__main__"], sys.stdin = own, keyboard
     return True
 
 
@@ -81,9 +88,10 @@ def _statements(code: str) -> list[CodeType]:
 
 
 def _told(error: BaseException) -> str:
-    """The traceback, from the snippet's own frame on."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = next((place for place, frame in enumerate(frames) if frame.filename == FILE), len(frames))
+    """The traceback, from the snippet's own frame on; code that cannot be read has none."""
     told = traceback.TracebackException(type(error), error, error.__traceback__)
-    told.stack = traceback.StackSummary.from_list(frames[own:])
-    return "".join(told.format(chain=False))
+    own = next((place for place, frame in enumerate(told.stack) if frame.filename == FILE), None)
+    if own is None:
+        return "".join(told.format_exception_only())
+    del told.stack[:own]
+    return "".join(told.format())

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hw import __version__
-from hw.site import live
+from hw.site import live, page_notebooks, runnable
 from hw.site.frame import lighten
 from hw.site.frames import carve
 from hw.site.offline import NAME, pack
@@ -48,6 +48,8 @@ def build(root: Path, target: Path, plugin: Any = None) -> None:
         make_wheel_in(root / "pyproject.toml", fresh)
         draw_pictures(fresh)
         carve(fresh)
+        page_notebooks.write(root, fresh)
+        runnable.mark(fresh)
         lighten(fresh)
         live.add(root, fresh)
         protect(fresh)

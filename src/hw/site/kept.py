@@ -22,7 +22,7 @@ from mkdocs.commands.build import _build_page, _populate_page
 from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.utils import CountHandler
 
-from hw.site import typeset
+from hw.site import page_notebooks, runnable, typeset
 from hw.site.build import OF_THE_USER, build, checked_with, failures_named
 from hw.site.frame import SHEET, lighten
 from hw.site.frames import carve
@@ -164,6 +164,8 @@ class _Kept(BasePlugin):
         for path in folder.rglob("*.html"):
             _stand_ins(path)
         carve(folder)
+        page_notebooks.write(self.root, folder)
+        runnable.mark(folder)
         lighten(folder)
         protect(folder)
 

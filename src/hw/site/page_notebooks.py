@@ -6,7 +6,7 @@ outputs, computed values and the addresses of links. What draws a figure is left
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -26,15 +26,18 @@ INSTALL = re.compile(r"<code>(pip install [^<]+)</code>")
 COMPUTED = re.compile(r'<span class="computed" title="([^"]*), computed with this page">(.*?)</span>', re.DOTALL)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 KEPT = re.compile(r"(`[^`\n]+`|\$[^$]+\$)")  # code and mathematics in a line
-LINK = re.compile(r"\]\((?!https?:)([^()\s]+)\)|\]\[([\w.]+)\]")
+LINK = re.compile(r"\]\((?!https?:)([^()\s]+)\)|\]\[(hw[\w.]*)\]")
 HEADING = re.compile(r"^(?=#{1,6} )", re.MULTILINE)
+TARGET = re.compile(r'<a\b[^>]*\bhref="([^"]*#[^"]*)"')
+SOURCE = re.compile(r"^(.*)\.(?:md|py)$")
+BLANK = re.compile(r"\n{3,}")
+CAPTION = "<figcaption>"
 SITE_ONLY = (  # what the site's extensions read, and what stands for it
-    (re.compile(r"^/// details \| (.*)$", re.MULTILINE), r"**\1**"),
+    (re.compile(r"^/// details \| (.*)$", re.MULTILINE), r"**\1**\n"),
     (re.compile(r"^///.*$", re.MULTILINE), ""),
-    (re.compile(r"^ *\{:.*\}$", re.MULTILINE), ""),
-    (re.compile(r"^<figcaption[^>]*>\n", re.MULTILINE), "*Figure on the page.* "),
-    (re.compile(r"^</?(?:figure|figcaption|div)\b[^>]*>$", re.MULTILINE), ""),
-    (re.compile(r"\n{3,}"), "\n\n"),
+    (re.compile(r"^ *\{:? [^{].*\}$", re.MULTILINE), ""),
+    (re.compile(r"^</?(?:figure|div)\b[^>]*>$|</figcaption>$", re.MULTILINE), ""),
+    (re.compile(r"^<figcaption[^>]*>\n?", re.MULTILINE), CAPTION),
 )
 
 
@@ -74,7 +77,7 @@ def notebook(markdown: str, page: str) -> str:
     """
     install, address = INSTALL.search(page), CANONICAL.search(page)
     if not install or not address:
-        raise ValueError("page must have an address, and say what to install")
+        raise ValueError("page must have an address and say what to install, got one that does not")
     cells = [new_code_cell(f"%{html.unescape(install[1])}"), *_cells(markdown, page, address[1])]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
@@ -82,18 +85,24 @@ def notebook(markdown: str, page: str) -> str:
 
 
 def _cells(markdown: str, page: str, address: str) -> Iterator[NotebookNode]:
-    shown = {snippet.code: snippet.shown for snippet in snippets(page)}
-    prose = ""
+    shown = {_lines(snippet.code): snippet.shown for snippet in snippets(page)}
+    prose, figures = _Prose(page, address), 0
     for text, fence in _pieces(FRONT_MATTER.sub("", markdown)):
-        if fence and fence.language == "pycon":
-            yield from _prose(prose, page, address)
-            prose = ""
-            if source(fence) not in shown:
-                raise ValueError(f"page must show the snippet of line {fence.line} of its text")
-            yield _snippet(source(fence), shown[source(fence)])
-        elif not fence or fence.options.get("exec") != "on":
-            prose += text
-    yield from _prose(prose, page, address)
+        if fence is None:
+            prose.add(text)
+            figures += text.count("<figure") - text.count("</figure")
+        elif fence.language == "pycon":
+            code = source(fence)
+            if _lines(code) not in shown:
+                raise ValueError(f"page must show every snippet of its text, got none that is {code!r}")
+            yield from prose.cells()
+            yield _snippet(code, shown[_lines(code)])
+        elif fence.options.get("exec") != "on":
+            prose.blocks[-1] += text
+        elif not figures:
+            prose.blocks[-1] += f"[Shown on the page]({address})."
+    yield from prose.cells()
+    prose.end()
 
 
 def _pieces(markdown: str) -> Iterator[tuple[str, Fence | None]]:
@@ -106,11 +115,64 @@ def _pieces(markdown: str) -> Iterator[tuple[str, Fence | None]]:
     yield markdown[end:], None
 
 
+def _lines(code: str) -> tuple[str, ...]:
+    """The lines of a snippet; on the page it has no blank ones."""
+    return tuple(line for line in code.splitlines() if line)
+
+
 def _snippet(code: str, shown: str) -> NotebookNode:
     printed = [new_output("stream", name="stdout", text=shown.rstrip("\n") + "\n")] if shown.strip() else []
     return new_code_cell(code.rstrip("\n"), outputs=printed)
 
 
-def _prose(text: str, page: str, address: str) -> Iterator[NotebookNode]:
-    """Cells of prose, one for each heading."""
-    raise NotImplementedError
+class _Prose:
+    """Prose that is gathered for the next cells, a cell for each heading."""
+
+    def __init__(self, page: str, address: str) -> None:
+        self.address, self.blocks = address, [""]
+        self.targets = {html.unescape(target) for target in TARGET.findall(page)}
+        self.values: dict[str, list[str]] = {}
+        for expression, value in COMPUTED.findall(page):
+            self.values.setdefault(html.unescape(expression), []).append(html.unescape(value))
+
+    def add(self, text: str) -> None:
+        """Add Markdown of the site, without fences, as Markdown of a notebook."""
+        text = re.sub(PATTERN, self._value, text)
+        for pattern, plain in SITE_ONLY:
+            text = pattern.sub(plain, text)
+        text = text.replace(CAPTION, f"[Figure on the page]({self.address}): ")
+        text = "".join(
+            part if number % 2 else LINK.sub(self._link, part) for number, part in enumerate(KEPT.split(text))
+        )
+        first, *others = HEADING.split(text)
+        self.blocks[-1] += first
+        self.blocks += others
+
+    def cells(self) -> Iterator[NotebookNode]:
+        """What has been gathered."""
+        for block in self.blocks:
+            if block.strip():
+                yield new_markdown_cell(BLANK.sub("\n\n", block).strip())
+        self.blocks = [""]
+
+    def end(self) -> None:
+        """See that no value is left, which would belong to another text."""
+        left = [expression for expression, values in self.values.items() if values]
+        if left:
+            raise ValueError(f"page must have the values of its text only, got also {left[0]!r}")
+
+    def _value(self, match: re.Match[str]) -> str:
+        values = self.values.get(match[2])
+        if not values:
+            raise ValueError(f"page must have a value for each expression of its text, got none for {match[2]!r}")
+        return values.pop(0)
+
+    def _link(self, match: re.Match[str]) -> str:
+        if match[2]:
+            found = next((target for target in self.targets if target.endswith(f"#{match[2]}")), None)
+            if not found:
+                raise ValueError(f"page must link to each object that its text names, got no link to {match[2]}")
+            return f"]({urljoin(self.address, found)})"
+        path, sign, anchor = match[1].partition("#")
+        folder = SOURCE.sub(r"../\1/", path).replace("../index/", "../")
+        return f"]({urljoin(self.address, folder + sign + anchor)})"

@@ -29,6 +29,7 @@ BLOCK = re.compile(
 PLAIN = '<div class="language-pycon highlight"'
 FOLD = re.compile(r"<(/?)details\b")
 NOTEBOOK = re.compile(r'<a href="([^"]+\.ipynb)" download>')
+NEEDS = "What needs more than the standard library, such as PyTorch, does not run in the page."
 LONGEST = 2.0  # seconds of this Python, which is some times as fast as the page's
 
 
@@ -77,7 +78,7 @@ def outputs(codes: list[str]) -> list[str | None]:
     Examples:
         >>> from hw.site.runnable import outputs
         >>> outputs(["1 + 1", "import numpy"])
-        ['2\\n', None]
+        ['2\n', None]
     """
     package = Path(__file__).parents[1]
     with TemporaryDirectory() as folder:
@@ -130,9 +131,7 @@ def _marked(page: str, own: list[Snippet], runs: list[bool]) -> str:
 def _note(page: str) -> str:
     notebook = NOTEBOOK.search(page)
     offer = f' <a href="{notebook[1]}" download>This page as a notebook</a> has all of it.' if notebook else ""
-    return (
-        f'<div class="margin needs">What needs more than the standard library does not run in the page.{offer}</div>\n'
-    )
+    return f'<div class="margin needs">{NEEDS}{offer}</div>\n'
 
 
 def _folded(before: str) -> bool:
