@@ -2,7 +2,8 @@
 
 `tests/reviewed.json` holds them, page by page. Numbers in the geometry of a drawing may differ by `ROUNDING`,
 everything else may not. `tests/reviewed_outcomes.json` holds what the check of each formula of the corpus leaves
-behind, such as its counterexample. `python3 dev.py accept` writes both.
+behind, such as its counterexample, and `tests/reviewed_instances.json` what formulas are tried on. `python3 dev.py
+accept` writes all of them.
 """
 
 import json
@@ -13,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import reviewed_instances
 from hw.checked_math.document import Fence, fences
 from hw.checked_math.records import Counterexample, Record
 from hw.site.computed import PATTERN, Page
@@ -148,7 +150,8 @@ def _without_fences(markdown: str) -> str:
 
 
 def main() -> int:
-    """Write both files, and say what changed."""
+    """Write all files, and say what changed."""
+    reviewed_instances.accept()
     _accept_outcomes()
     former = reviewed() if FILE.exists() else {}
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -658,3 +658,20 @@ def test_words_of_masks_and_maps():
         ("x", "1 1"),
         ("h", "0 1"),
     ]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_instances_of_a_finite_model_are_told_apart_and_refuse_changes(model):
+    first, second, *_ = instances(model)
+    with pytest.raises((AttributeError, TypeError)):
+        first.tolerance = 0.5
+    assert len({id(first), id(second)}) == len({hash(first), hash(second)}) == 2
+
+
+def test_functions_of_deep_stacks_have_the_arguments_that_are_said():
+    for name, (count, _) in OFFSETS.vocabulary.functions.items():
+        function = instances(OFFSETS)[0].function(name)
+        assert function(*[3] * count) == int(function(*[3] * count))
+        for other in (count - 1, count + 1):
+            with pytest.raises(TypeError):
+                function(*[3] * other)

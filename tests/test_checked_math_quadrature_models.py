@@ -859,3 +859,35 @@ def test_pairs_of_densities_have_one_space_and_no_derivatives():
         LINES[0].space("number")
     with pytest.raises(ValueError, match="and two-densities has none, got 'D'"):
         LINES[0].jacobian("D", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "logit", "rate", "distance"),
+    [
+        (UNIT, Monotone(0.0), 1.0, 1.0),
+        (Mixture(((1.0, 4.0, 1.0),)), Monotone(0.0), 1.0, 0.5),  # two normals cancel at π/4
+        (Mixture(((1.0, 0.5, 0.4),)), Monotone(0.0), 1.0, 0.4),
+        (UNIT, Monotone(8.0), 1.0, 0.25),
+        (UNIT, Monotone(-8.0), 1.0, 0.25),
+        (UNIT, Monotone(0.5, 0.0, 0.1, 5.0), 1.0, 0.2),
+        (UNIT, Monotone(0.5, 0.0, 0.0, 5.0), 1.0, 1.0),  # without a bend its rate does not matter
+        (UNIT, Monotone(0.0), 4.0, 0.25),
+    ],
+)
+def test_the_step_is_a_share_of_the_distance_to_the_nearest_singularity(one, logit, rate, distance):
+    ((_, mean, deviation),) = one.parts
+    length = max(11, mean + 11 * deviation) - min(-11, mean - 11 * deviation)
+    nodes = pair_on_line(UNIT, one, logit, h=(rate, 0.0)).space("x")
+    assert len(nodes) == math.ceil(length / (0.3 * distance)) + 1
+
+
+@pytest.mark.parametrize("instance", [AFFINE, BENT, PLANE, *SMOOTH])
+def test_the_derivatives_of_a_map_and_of_its_inverse_are_inverse_matrices(instance):
+    for seed in range(5):
+        at = instance.draw({"u": "u"}, {}, Random(seed))["u"]
+        forward = instance.jacobian("F", at)
+        back = instance.jacobian("F^{-1}", instance.function("F")(at))
+        for i, row in enumerate(forward):
+            for j in range(len(row)):
+                entry = sum(row[k] * back[k][j] for k in range(len(row)))
+                assert math.isclose(entry, i == j, rel_tol=1e-8, abs_tol=1e-8)

@@ -1,6 +1,7 @@
 import itertools
 import math
 from functools import lru_cache, partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contrastive_cases import LOSSES, dense, error, float64, generator, value_and_gradient, views
-from hw.contrastive import alignment, info_nce, nt_xent, nt_xent_gradient, uniformity
+from hw.contrastive import alignment, info_nce, log_sums, nt_xent, nt_xent_gradient, processes, uniformity
+from hw.contrastive.losses import checked_temperature
+from hw.contrastive.pairs import Pairs
 from oracles import contrast_by_loops
 
 INF, NAN = math.inf, math.nan
@@ -649,3 +652,82 @@ def test_nt_xent_gradient_refuses_a_zero_row(where):
     batch[where][1] = 0
     with pytest.raises(ValueError, match="z_a and z_b must have no zero row so that each has a direction, got 1"):
         nt_xent_gradient(*batch, 0.5)
+
+
+def test_only_zero_rows_have_no_direction():
+    below = torch.tensor([[-1.0, -2.0], [0.0, 0.0], [-1.0, 0.0]])
+    with pytest.raises(ValueError, match=r"must have no zero row so that each has a direction, got 1$"):
+        nt_xent_gradient(below, torch.ones(3, 2), 0.5)
+    assert alignment(-torch.ones(2, 3), -torch.ones(2, 3)).item() == 0
+    assert alignment(torch.zeros(1, 3), torch.ones(1, 3)).item() == alignment(torch.ones(1, 3), torch.zeros(1, 3)) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_the_least_temperature_leaves_logits_finite(dtype):
+    least = 8 / torch.finfo(torch.promote_types(dtype, torch.float32)).max
+    assert checked_temperature(least, torch.ones(1, 1, dtype=dtype)) == least
+    with pytest.raises(ValueError, match="temperature must be at least"):
+        checked_temperature(0.99 * least, torch.ones(1, 1, dtype=dtype))
+
+
+# ---- several processes, stood in for ----
+
+
+class Two(Pairs):
+    """The pairs of two processes, this one the first."""
+
+    processes = 2
+
+
+@pytest.mark.parametrize(("crossed", "positives_in"), [(False, False), (False, True), (True, True)])
+def test_blocks_cover_each_pair_of_an_own_point_once(crossed, positives_in):
+    pairs = Two(8, 1.0, positives_in, crossed)
+    assert pairs.own == [range(0, 2), range(4, 6)]
+    covered = torch.zeros(8, 8, dtype=torch.int64)
+    for rows, columns, mirrored in pairs.blocks():
+        covered[rows.start : rows.stop, columns.start : columns.stop] += 1
+        if mirrored and rows != columns:
+            covered[columns.start : columns.stop, rows.start : rows.stop] += 1
+        assert mirrored == (columns in pairs.own)  # of others only the own rows are of use
+    expected = torch.zeros_like(covered)
+    for rows, columns in pairs.rectangles:
+        expected[rows.start : rows.stop, columns.start : columns.stop] = 1
+    expected[[2, 3, 6, 7]] = 0
+    assert torch.equal(covered, expected)
+
+
+def test_values_of_own_points_are_picked():
+    values = torch.arange(8)
+    assert log_sums._own(values, Two(8, 1.0)).tolist() == [0, 1, 4, 5]
+    assert log_sums._own(values, Pairs(8, 1.0)) is values
+
+
+def test_a_second_derivative_is_refused_among_processes():
+    context = SimpleNamespace(pairs=Two(8, 1.0))
+    with pytest.raises(RuntimeError, match="a second derivative of a contrastive loss can be taken in a single proces"):
+        log_sums._Pull.backward(context, torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ([4, 3, 0, 0.5], ""),
+        ([5, 3, 0, 0.5], "z_a must have as many rows in every process, got 4, 5, 4"),
+        ([4, 2, 0, 0.5], "z_a must have as many features in every process, got 3, 2, 3"),
+        ([4, 3, 1, 0.5], r"z_a must have the same type in every process, got torch\.\w+, torch\.\w+, torch\.\w+"),
+        ([4, 3, 0, 0.25], "temperature must be the same in every process, got 0.5, 0.25, 0.5"),
+        ([NAN] * 4, "every process must have views and a temperature, got a refusal in process 1"),
+    ],
+)
+def test_processes_must_agree(monkeypatch, other, message):
+    z = torch.zeros(4, 3, dtype=processes.TYPES[0])
+    monkeypatch.setattr(processes, "_message", lambda numbers, group: torch.tensor(numbers, dtype=torch.float64))
+    monkeypatch.setattr(
+        processes, "_everyone", lambda mine, group: torch.stack([mine, torch.tensor(other, dtype=mine.dtype), mine])
+    )
+    if message:
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            processes.check_agreement(z, 0.5, "group")
+    else:
+        processes.check_agreement(z, 0.5, "group")
+    processes.check_agreement(z, 0.5, None)

@@ -104,3 +104,54 @@ def test_the_record_of_this_checkout_meets_what_the_gates_ask_for():
     checks = record["chances"]["checks"]
     assert record["chances"]["seeds"] == 1000
     assert all(row["alarms"] <= 1e-3 and row["power"] >= 0.99 for row in checks)
+
+
+def test_what_took_long_is_told_in_minutes():
+    shown = depth_of({"fuzz": {**MADE_UP["fuzz"], "seconds": 119.4}, "chances": {**MADE_UP["chances"], "seconds": 150}})
+    assert "<td>119\N{NO-BREAK SPACE}s</td>" in shown
+    assert "<td>2\N{NO-BREAK SPACE}min</td>" in shown
+    commands = {**MADE_UP["shown_commands"], "commands": {"a": 0.4, "b": 120, "c": 119.9, "d": 3601}}
+    rows = re.findall(r'<tr><th scope="row">(\w)</th><td>(.*?)</td></tr>', depth_of({"shown_commands": commands}))
+    expected = [("a", "0 s"), ("b", "2 min"), ("c", "120 s"), ("d", "60 min")]
+    assert rows == [(name, took.replace(" ", "\N{NO-BREAK SPACE}")) for name, took in expected]
+
+
+def test_details_are_told_in_their_tables():
+    shown = depth_of(copy.deepcopy(MADE_UP))
+    assert [len(re.findall("<table>", part)) for part in shown.split("<h3>")] == [1, 1, 1, 1, 1, 1]
+    for row in (
+        '<tr><th scope="row">hw.a</th><td>2</td><td>1</td><td>50.0%</td></tr>',
+        '<tr><th scope="row">all</th><td>2</td><td>1</td><td>50.0%</td></tr>',
+        '<tr><th scope="row">parser</th><td>5,000</td></tr>',
+        '<th scope="col">in 1,000 seeds</th>',
+        "<summary>Survivors (1)</summary>",
+        "<summary>Changes that nothing finds (1)</summary>",
+        "<summary>Public names that are not called (1)</summary>",
+        "<summary>Each check</summary><table>",
+        "<li><code>hw.a.b</code>: it serves</li>",
+        "<code>src/hw/a.py</code>, line 3: ",
+    ):
+        assert row in shown
+    assert "Findings" not in shown
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.0, "0.0%"), (0.001, "0.1%"), (0.00099, "1e-03"), (1.0, "100.0%")])
+def test_small_shares_are_told_in_powers_of_ten(share, text):
+    check = {**MADE_UP["chances"]["checks"][0], "alarms": share}
+    assert f"<td>{text}</td><td>a bias</td>" in depth_of({"chances": {**MADE_UP["chances"], "checks": [check]}})
+
+
+def test_a_reason_is_told_in_place_of_its_lack_and_findings_with_their_gate(record):
+    record["documentation"]["pages"]["docs/a.md"]["survivors"] = [{**SURVIVOR, "reason": "A <choice>."}]
+    record["way_out"]["findings"] = ["one", "two"]
+    shown = depth_of(record)
+    assert "docs/a.md</code>: 1 → 2. A &lt;choice&gt;.</li>" in shown
+    assert shown.endswith("<summary>Findings (2)</summary><ul><li>one</li><li>two</li></ul></details>")
+    assert '<th scope="row">Another generator</th><td>skipped, Zensical cannot be installed</td><td>2</td>' in shown
+    assert '<th scope="row">new_gate</th><td>1 of 1</td>' in depth_of({"new_gate": {**STAMP, "figure": "1 of 1"}})
+
+
+def test_the_record_of_a_checkout_is_shown(tmp_path, record):
+    (tmp_path / "tests/deep").mkdir(parents=True)
+    (tmp_path / "tests/deep/record.json").write_text(json.dumps(record))
+    assert depth(tmp_path) == depth_of(record)

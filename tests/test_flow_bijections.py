@@ -573,3 +573,9 @@ def test_layers_start_uniform_within_one_over_the_root_of_their_inputs_and_the_l
             assert started.min() < 0 < started.max()
     assert not network.weights[2].any()
     assert not network.biases[2].any()
+
+
+@pytest.mark.parametrize("features", [(2, 3), (3, 2), (2, 2, 1), (1, 2, 2)])
+def test_bijections_of_other_features_are_not_composed(features):
+    with pytest.raises(ValueError, match="must"):
+        Compose(*(Permute(range(n)) for n in features))

@@ -1,16 +1,22 @@
+import math
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import markdown
 import pytest
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 
 from hw.checked_math.document import fences
 from hw.checked_math.records import Counterexample, Mutation, Record, Relation
 from hw.site import claims as claims_module
+from hw.site import ledger as ledger_module
+from hw.site import marks
 from hw.site.claims import Claim, address, claims_of_library, claims_of_page, claims_of_site
-from hw.site.display import claim_html, mark_html
+from hw.site.display import claim_html, html_of, mark_html
 from hw.site.inline import inline_results, relation_signs
 from hw.site.ledger import claims_today, ledger, totals
 from hw.site.stylesheet import purged
@@ -369,3 +375,320 @@ def test_what_is_no_page_has_no_address_and_what_is_negative_no_text():
 def test_an_error_in_a_style_sheet_is_told():
     with pytest.raises(ValueError, match=r"^css must be a style sheet without errors, got one: Can not serialize"):
         purged("a", ())
+
+
+# ---- the ledger of a small site ----
+
+
+NAV = "nav:\n  - Home: index.md\n  - Questions:\n      - One: one.md\n      - Two: deep/two.md\n  - Ledger: ledger.md\n"
+MUTATION = Mutation(1200, 1195, (("a = c", "as b = c"), ("a < d", "")), ("a = e",))
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """A checkout with three pages, whose claims are given."""
+    (tmp_path / "docs/deep").mkdir(parents=True)
+    (tmp_path / "mkdocs.yml").write_text(NAV)
+    texts = {"one.md": "# One & all { #one }\n\nSo $x^2 = 4$, and\n$a b = c$.\n", "deep/two.md": "No title"}
+    for name, text in {**texts, "other.md": "Text\n\n# Other\n"}.items():
+        (tmp_path / "docs" / name).write_text(text)
+    claims = [
+        Claim("one.md", "first", record("checked", EQUATION, BOUND, instances=3000, latex="a < b\n"), MUTATION),
+        Claim("one.md", "second", record("test", latex="a = b = c", binding="tests/x.py::test_y")),
+        Claim("deep/two.md", "third", record("refuted", EQUATION, instances=5, expected=False), Mutation(3, 3)),
+        Claim("other.md", "fourth", record("cited", latex="a = b", binding="A book")),
+    ]
+    monkeypatch.setattr(ledger_module, "claims_of_site", lambda root: claims if root == tmp_path else None)
+    return tmp_path
+
+
+def cells(text):
+    """The text of each row of the tables of a page, cell by cell."""
+    found = []
+    for row in re.findall(r"<tr.*?</tr>", text, re.DOTALL):
+        found.append([Page(cell).text for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)])
+    return found
+
+
+def test_the_home_page_tells_how_much_is_checked(small):
+    assert claims_today(small) == (
+        "4 displayed formulas on this site are accounted for today: 3 relations were evaluated from the very LaTeX you "
+        "read, in 3,005 random instances; 2 formulas are bound to a test or a source instead."
+    )
+
+
+def test_where_nothing_is_bound_that_is_told(small, monkeypatch):
+    monkeypatch.setattr(ledger_module, "claims_of_site", lambda root: [])
+    assert claims_today(small).startswith("0 displayed formulas on this site are accounted for today: 0 relations were")
+    assert "; 0 formulas are bound to a test" in claims_today(small)
+
+
+def test_totals_of_a_site_are_told_row_by_row(small):
+    rows = cells(ledger(small).partition("</table>")[0])
+    assert rows == [
+        ["formulas evaluated from their LaTeX, no counterexample found", "1"],
+        ["formulas shown to be wrong, counterexample found", "1"],
+        ["formulas bound to a test", "1"],
+        ["formulas taken from a source", "1"],
+        ["relations evaluated on “One & all”", "2 of 4 (50%)"],
+        ["relations evaluated on “two”", "1 of 1 (100%)"],
+        ["random instances tried", "3,005"],
+        ["mutants refuted", "1,198 of 1,203"],
+        ["mutants that are true as well, with a reason", "2"],
+        ["mutants that survive unexplained", "1"],
+        ["results in the middle of a sentence, which no check reads", "2"],
+    ]
+
+
+def test_results_in_prose_are_listed_with_their_places(small):
+    shown = Page(ledger(small))
+    assert "one.md, line 3: $x^2 = 4$one.md, line 4: $a b = c$" in shown.text
+    (small / "docs/one.md").write_text("# One\n")
+    assert "Where such results stand" not in ledger(small)
+    assert cells(ledger(small))[10][1] == "0"
+
+
+def test_each_page_has_its_table_and_each_formula_its_row(small):
+    shown = ledger(small)
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', shown)
+    assert headings == [("page-one", "One &amp; all"), ("page-deep-two", "two"), ("page-other", "Other")]
+    one, two, other = re.findall(r'<table class="ledger".*?</table>', shown, re.DOTALL)
+    assert [len(cells(part)) - 1 for part in (one, two, other)] == [2, 1, 1]
+    assert cells(one)[0] == ["mark", "formula", "what its check found"]
+    first, second = cells(one)[1:]
+    assert first[:2] == ["✓checked, worst residual 2·10−16", "firsta < b"]
+    assert "Mutants true as wella = c as b = ca < d Mutants unexplaineda = e " in first[2]
+    assert second == ["test", "seconda = b = c", "Not evaluated here: bound to tests/x.py::test_y."]
+    assert "Mutants" not in two + other
+    page = Page(two)
+    assert page.values("href") == ["../deep/two/#third"]
+    assert {"id": "row-deep-two-third", "class": "refuted"} in [attributes for _, attributes in page.elements]
+
+
+def test_a_part_without_relations_counts_as_evaluated():
+    assert totals([]).share == 1.0
+    assert totals([Claim("a.md", "1", record("definition", latex="a := b"))]).share == 1.0
+    assert totals([Claim("a.md", "1", record("cited"))]).share == 0
+    with pytest.raises(FrozenInstanceError):
+        totals([]).mutants = 1
+    with pytest.raises(FrozenInstanceError):
+        Claim("a.md", "1", record()).page = "b.md"
+
+
+# ---- a formula with its mark ----
+
+
+def test_the_relation_that_fails_is_named_where_there_are_several():
+    for found, relations_of, said in (
+        (FOUND, (EQUATION,), "the formula says0.6931 = 0.5, false"),
+        (FOUND, (EQUATION, BOUND), "relation 1 says0.6931 = 0.5, false"),
+        (replace(FOUND, relation=1), (EQUATION, BOUND), "relation 2 says0.6931 = 0.5, false"),
+    ):
+        given = record("refuted", *relations_of, counterexample=found, expected=False)
+        assert said in Page(claim_html(Claim("page.md", "claim", given), KATEX)).text
+
+
+def test_without_a_value_there_are_no_two_sides():
+    undefined = Counterexample((("k", "2·10⁻³"), ("a < b", "no")), "", "", "")
+    given = record("checked", EQUATION, unassumed=undefined, assume=("positive", r"k \neq i"))
+    shown = claim_html(Claim("page.md", "claim", given), KATEX)
+    assert "<dt>k</dt><dd>2·10<sup>−3</sup></dd><dt>a &lt; b</dt><dd>no</dd></dl>" in shown
+    assert "Smallest counterexample without positive, k ≠ i:" in shown
+    assert "says" not in shown
+
+
+def test_only_a_formula_that_is_wrong_is_called_so():
+    refuted = record("refuted", EQUATION, counterexample=FOUND, expected=False)
+    wrong, right = (claim_html(Claim("p.md", "a", given), KATEX) for given in (refuted, record("checked", EQUATION)))
+    assert [text.count('class="counterexample"') for text in (wrong, right)] == [1, 0]
+    assert 'aria-label="formula, wrong"' in wrong
+    assert 'aria-label="formula"' in right
+    assert [text.split('"')[1] for text in (wrong, right)] == ["claim refuted", "claim checked"]
+    assert 'class="counterexample"' not in claim_html(Claim("p.md", "a", replace(refuted, counterexample=None)), KATEX)
+    assert "display=" in right or 'display="block"' in right  # MathML of a formula on a line of its own
+    assert "its row on the ledger" not in right
+
+
+def test_a_mark_without_a_sign_is_its_text():
+    assert mark_html(record("cited", binding="A book")) == "cited"
+    assert mark_html(record("definition")) == '<span class="sign">:=</span> definition'
+    assert html_of("2·10⁻¹⁶ < 3⁴") == "2·10<sup>−16</sup> &lt; 3<sup>4</sup>"
+
+
+# ---- claims ----
+
+
+def test_formulas_of_one_name_are_told_apart_and_mutants_belong_to_theirs():
+    records = [
+        record(name=name, binding=binding)
+        for name, binding in (
+            ("a", ""), ("b", ""), ("a", ""), ("line-7", ""), ("line-19", ""), ("line-20", "x.py::f"), ("a", ""),
+        )
+    ]  # fmt: skip
+    found = claims_module._claims(records, "p.md", {"a": MUTATION})
+    anchors = ["a", "b", "a-2", "text-formula", "text-formula-2", "f-formula", "a-3"]
+    assert [claim.anchor for claim in found] == anchors
+    assert [claim.mutation for claim in found] == [MUTATION, None, MUTATION, None, None, None, MUTATION]
+    assert [claim.named for claim in found] == [True, True, True, False, False, False, True]
+    assert {claim.page for claim in found} == {"p.md"}
+
+
+LAW = '# Page\n\n```math id="law" model="latent"\n\\sum_z p(z) = {}\n```\n'
+
+
+def test_mutants_are_made_where_every_formula_is_right(tmp_path):
+    for value, mutated in (("1", True), ("2", False)):
+        path = tmp_path / f"page-{value}.md"
+        path.write_text(LAW.format("{z}").replace("{z}", value))
+        (claim,) = claims_of_page(path, "page.md")
+        assert claim.record.ok == mutated
+        assert (claim.mutation is not None) == mutated
+
+
+def test_the_claims_of_a_site_are_those_of_its_pages_and_then_of_its_docstrings(tmp_path, monkeypatch):
+    asked = []
+
+    def claims_of_page(path, page, cache=None):
+        asked.append((path.relative_to(tmp_path).as_posix(), page, cache))
+        return [path.name]
+
+    monkeypatch.setattr(claims_module, "claims_of_page", claims_of_page)
+    texts = {
+        "docs/b.md": "::: hw.one\n\n::: hw.two\n",
+        "docs/a.md": "text ::: hw.three\n",
+        "docs/sub/c.md": "::: hw.sub\n",
+        "docs/notebook.py": "# %%",
+        "docs/image.png": "",
+        "src/hw/one.py": "",
+        "src/hw/sub/__init__.py": "",
+        "src/hw/sub/four.py": "",
+        "src/hw/three.py": "",
+        "src/hw/two.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    pages = ["a.md", "b.md", "notebook.py", "c.md"]
+    assert claims_of_site(tmp_path) == [*pages, "one.py", "__init__.py", "two.py"]
+    cache = tmp_path / ".cache/checked_math.json"
+    assert asked == [
+        *((f"docs/{name}", name, cache) for name in ("a.md", "b.md", "notebook.py", "sub/c.md")),
+        ("src/hw/one.py", "b.md", cache),
+        ("src/hw/sub/__init__.py", "sub/c.md", cache),
+        ("src/hw/two.py", "b.md", cache),
+    ]
+
+
+# ---- numbers and words ----
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.inf, "∞"),
+        (9999.4, "9999"),
+        (1e4, "1·10⁴"),
+        (99.5, "100"),
+        (100.0, "100"),
+        (99.4, "99"),
+        (1e-3, "0.001"),
+        (9.99e-4, "1·10⁻³"),
+        (0.5, "0.5"),
+    ],
+)
+def test_numbers_where_their_form_changes(value, text):
+    assert number(value) == text
+
+
+# ---- the marks of a page that MkDocs builds ----
+
+
+class Known(Treeprocessor):
+    """Where MkDocs says which file it is about."""
+
+    def __init__(self, md, file):
+        super().__init__(md)
+        self.file = file
+
+    def run(self, root):
+        pass
+
+
+class Anchors(Preprocessor):
+    """Where MkDocs gathers the anchors of a page."""
+
+    def __init__(self, md):
+        super().__init__(md)
+        self.present_anchor_ids = {"before"}
+
+    def run(self, lines):
+        return lines
+
+
+def of_mkdocs(tmp_path, text, file, **options):
+    """HTML of a text as MkDocs makes it of a file, and the anchors it is told of."""
+    folders = {"library": str(tmp_path), "docs": str(tmp_path), "cache": "", "katex": str(KATEX)}
+    md = markdown.Markdown(extensions=[marks.makeExtension(**{**folders, **options})])
+    anchors = Anchors(md)
+    md.preprocessors.register(anchors, "mkdocs_raw_html", 10)
+    md.treeprocessors.register(Known(md, file), "relpath", 0)
+    return md.convert(text), anchors.present_anchor_ids
+
+
+FENCE = '```math id="one" was="old" model="checked"\na < b\n```\n'
+
+
+def test_a_formula_of_a_page_links_to_its_row(checker, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    asked, made = [], Claim("deep/page.md", "one", record(latex="a < b", name="one"))
+    monkeypatch.setattr(marks, "claims_of_page", lambda *given: asked.append(given) or [made])
+    file = SimpleNamespace(abs_src_path=str(tmp_path / "docs/deep/page.md"), src_uri="deep/page.md")
+    shown, anchors = of_mkdocs(tmp_path, FENCE, file, cache="kept.json")
+    assert Page(shown).values("href") == ["#one", "../../ledger/#row-deep-page-one"]
+    assert anchors == {"before", "old", "one"}
+    assert asked == [(Path("docs/deep/page.md"), "deep/page.md", Path("kept.json"))]
+    shown, _ = of_mkdocs(tmp_path, FENCE, file, ledger="")
+    assert Page(shown).values("href") == ["#one"]
+    assert asked[1][2] is None
+
+
+def test_a_page_without_a_file_has_no_row(checker, monkeypatch, tmp_path):
+    monkeypatch.setattr(marks, "claims_of_page", None)
+    made = SimpleNamespace(abs_src_path=None, src_uri="made.md")
+    for file in (made, None):
+        shown, anchors = of_mkdocs(tmp_path, FENCE, file)
+        assert Page(shown).values("href") == ["#one"]
+        assert anchors == {"before", "old", "one"}
+
+
+def test_the_first_of_equal_formulas_counts_unless_it_is_in_error():
+    wrong, right, later = (
+        Claim(f"{n}.md", "a", record(status, latex=latex, name=name))
+        for n, (status, latex, name) in enumerate(
+            [("error", "a  =\n b", "a"), ("checked", "a = b", "a"), ("checked", "a = b", "a")]
+        )
+    )
+    unnamed = Claim("4.md", "text-formula", record(name="line-3"))
+    found = marks._by_formula([wrong, right, later, unnamed])
+    assert found == {("a = b", "a"): right, ("a = b", ""): unnamed}
+    assert marks._by_formula([right, wrong]) == {("a = b", "a"): right}
+    assert marks._by_formula([wrong]) == {("a = b", "a"): wrong}
+
+
+def test_what_is_no_formula_is_left_as_it_is(checker, tmp_path):
+    code = "```python\n$$a$$\n```\n"
+    assert "<code>" in render(f"{code}\n{FENCE}", tmp_path, "pymdownx.superfences")
+    with pytest.raises(ValueError, match=r"^formula must have a record of its check, got none for a = b$"):
+        marks._Formulas(markdown.Markdown(), marks.makeExtension(library=str(tmp_path), docs=str(tmp_path))).set(
+            " a = b "
+        )
+
+
+def test_a_page_is_checked_anew_only_when_its_text_has_changed(monkeypatch, tmp_path):
+    checked, path = [], tmp_path / "page.md"
+    monkeypatch.setattr(claims_module, "check_file", lambda path, cache: checked.append(path.read_text()) or [])
+    texts = [LAW.replace("{}", value) for value in "12"]
+    for text in (texts[0], texts[0], texts[1], texts[0]):
+        path.write_text(text)
+        claims_of_page(path, "page.md")
+    assert checked == texts

@@ -5,13 +5,17 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jupytext
 import pytest
 import yaml
+from mkdocs.structure.files import File, Files
+from mkdocs_jupyter.plugin import NotebookFile
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from hw.checked_math.document import formulas_of_file, prose_of_notebook
+from hw.site import notebooks
 from hw.site.build import OF_THE_USER
 from hw.site.claims import text_of
 from hw.site.computed import typed_results
@@ -136,3 +140,82 @@ def test_it_is_in_the_navigation_and_says_what_it_needs(place):
     needed = {name.partition(".")[0].replace("sklearn", "scikit-learn") for name in modules} - {"IPython"}
     assert found["description"]
     assert needed <= set(found["requires"])
+
+
+# ---- the hook of MkDocs ----
+
+
+class Plugins(dict):
+    """MkDocs' plugins, as far as the hook asks for them."""
+
+    _current_plugin = "a hook"
+
+
+def config_of(folder, **settings):
+    plugins = Plugins({"mkdocs-jupyter": SimpleNamespace(config=settings)})
+    return SimpleNamespace(site_dir=str(folder), use_directory_urls=True, plugins=plugins)
+
+
+def made_files(folder):
+    """A notebook and a page, as MkDocs has them."""
+    docs, site = folder / "docs", str(folder / "site")
+    (docs / "deep").mkdir(parents=True)
+    (docs / "deep/a.py").write_text("# %% [raw]\n# ---\n# title: A run\n# ---\n\n# %%\nx = 40 + 2\nprint(x)\n")
+    notebook = NotebookFile(File("deep/a.py", str(docs), site, use_directory_urls=True), True, site)
+    return Files([notebook, File("b.md", str(docs), site, use_directory_urls=True)])
+
+
+def test_a_download_is_promised_beside_each_notebook(tmp_path):
+    files = made_files(tmp_path)
+    assert notebooks.on_files(files, config=config_of(tmp_path)) is files
+    assert sorted(file.src_uri for file in files) == ["b.md", "deep/a.ipynb", "deep/a.py"]
+    assert files.get_file_from_path("deep/a.ipynb").url == "deep/a.ipynb"
+
+
+def test_only_a_notebook_is_rendered_in_our_way(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files, config = made_files(tmp_path), config_of(tmp_path, execute=False, allow_errors=False)
+    notebooks.on_files(files, config=config)
+    rendered = []
+    monkeypatch.setattr(notebooks.Page, "render", lambda page, *given: rendered.append((page, *given)))
+    page, other = (SimpleNamespace(file=files.get_file_from_path(name), render=None) for name in ("deep/a.py", "b.md"))
+    assert notebooks.on_pre_page(other, files=files) is other
+    assert other.render is None
+    assert notebooks.on_pre_page(page, files=files) is page
+    page.render(config, files)
+    assert rendered == [(page, config, files)]
+    assert page.markdown == "```python\nx = 40 + 2\nprint(x)\n```\n"
+    assert page.meta == {"title": "A run", "notebook": {"url": "deep/a.ipynb", "executed": False}}
+    (cell,) = json.loads(files.get_file_from_path("deep/a.ipynb").content_string)["cells"]
+    assert "".join(cell["source"]) == "x = 40 + 2\nprint(x)"
+
+
+def test_cells_of_a_notebook_are_parted_by_a_line_and_shown_in_order():
+    cells = [new_markdown_cell("One."), new_code_cell("x", outputs=[printed("a\n\n"), printed("b")])]
+    text = markdown_of(new_notebook(cells=[*cells, new_markdown_cell("Two.")]))
+    assert text == "One.\n\n```python\nx\n```\n\n```text\na\n```\n\n```text\nb\n```\n\nTwo.\n"
+
+
+def test_the_best_form_of_an_output_is_shown():
+    svg = shown(text_plain="1", image_svg_xml="x", text_markdown="*a*")
+    svg.data["image/svg+xml"] = "\n<svg/> \n"
+    assert '<div class="output">\n<svg/>\n</div>' in markdown_of(notebook(svg))
+    failed = new_output("error", ename="E", evalue="e", traceback=["first", "second"])
+    assert "```text\nfirst\nsecond\n```" in markdown_of(notebook(failed))
+    assert "````text\na ``` b\n````" in markdown_of(notebook(printed("a ``` b")))
+    assert "``````text\n`````\n``````" in markdown_of(notebook(printed("`````")))
+    assert "```text\n``\n```" in markdown_of(notebook(printed("``")))
+    with pytest.raises(ValueError, match=r"^the cell that begins 'a' must show text, .*, got \['image/png'\]$"):
+        markdown_of(notebook(shown(image_png="AAAA"), source="a\nb"))
+
+
+def test_a_download_keeps_what_jupyter_knows_and_nothing_of_the_machine():
+    source = "## A { .b }\n\n```python\nx\n```\n\n# B {#c}"
+    cell, hidden = new_markdown_cell(source), new_code_cell("x", metadata={"jupyter": {"a": 1}, "other": 2})
+    found = json.loads(downloadable(new_notebook(cells=[cell, hidden], metadata={"jupytext": {"b": 2}})))
+    assert "".join(found["cells"][0]["source"]) == "## A\n\n```python\nx\n```\n\n# B"
+    assert found["cells"][1]["metadata"] == {"jupyter": {"a": 1}}
+    assert found["metadata"] == {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }

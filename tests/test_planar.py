@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from flow_cases import Both, float64
-from hw.flows import Inverse, Planar
+from hw.flows import Inverse, Planar, planar
 
 FEW = settings(max_examples=25, deadline=None)
 TYPES = [torch.float32, torch.float64]
@@ -415,3 +415,22 @@ def test_the_inverse_under_vmap_and_jacrev():
     slopes = torch.func.vmap(torch.func.jacrev(planar.inverse))(points)
     back = torch.func.vmap(torch.func.jacrev(planar))(planar.inverse(points))
     torch.testing.assert_close(slopes @ back, torch.eye(2, dtype=torch.float64).expand(5, 2, 2), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("height", "log_slope", "expected"),
+    [
+        (5e-324, -750.0, -750.0),  # the least number there is; its square is far below the slope
+        (1e-300, -1500.0, 2 * math.log(1e-300)),
+        (1e-300, -1400.0, None),  # near one another: the sum of both
+        (0.0, -800.0, -800.0),
+        (-1e-200, -1200.0, 2 * math.log(1e-200)),
+        (1.0, -900.0, 2 * math.log(math.tanh(1.0))),
+    ],
+)
+def test_of_a_tiny_slope_neither_part_underflows(height, log_slope, expected):
+    if expected is None:
+        larger = 2 * math.log(height)
+        expected = larger + math.log1p(math.exp(log_slope - larger))
+    found = planar._log_det(torch.tensor(height, dtype=torch.float64), torch.tensor(log_slope, dtype=torch.float64))
+    assert found.item() == pytest.approx(expected, rel=1e-12)

@@ -10,6 +10,7 @@ import pytest
 
 from hw.site.frame import PLAIN, lighten
 from hw.site.sharing import draw_pictures
+from hw.site.stylesheet import names_in, purged
 
 ROOT = Path(__file__).parent.parent
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><link rel="stylesheet" href="{root}assets/css/a.css">
@@ -153,3 +154,78 @@ def test_the_picture_of_a_page_shows_its_own_grid(site, tmp_path):
     (root / "index.html").write_text(f'{head}<svg class="pixels">{cells.replace("seen", "rest")}</svg>')
     draw_pictures(root)
     assert (0, 0, 255) not in [c for n, c in Image.open(root / "assets/share/p.png").getcolors(10**6) if n > 20_000]
+
+
+def test_the_message_names_the_style_sheets_of_a_page(site):
+    page = site / "page/index.html"
+    page.write_text(page.read_text().replace("katex/b.css", "katex/c.css"))
+    said = "page/index.html: every page must link the same style sheets, got assets/css/a.css, assets/katex/c.css"
+    with pytest.raises(RuntimeError, match=f"^{re.escape(said)}$"):
+        lighten(site)
+    (site / "index.html").write_text(re.sub(r"<link.*?>\n?", "", PAGE.format(root="")))
+    with pytest.raises(RuntimeError, match=r"must link the same style sheets, got none$"):
+        lighten(site)
+
+
+def test_stems_of_other_languages_are_dropped_and_their_lack_is_no_failure(site):
+    (site / "assets/javascripts/lunr/min").mkdir(parents=True)
+    (site / "assets/javascripts/lunr/min/lunr.fr.min.js").touch()
+    lighten(site)
+    assert not (site / "assets/javascripts/lunr").exists()
+
+
+def test_only_formulas_ask_for_fonts_and_only_tables_of_text_get_a_frame(site):
+    page = site / "index.html"
+    page.write_text(page.read_text().replace("<table>", '<i class="katex">x</i><table>'))
+    lighten(site)
+    text = page.read_text()
+    for font in ("Math-Italic", "Main-Regular"):
+        link = f'href="assets/katex/fonts/KaTeX_{font}.woff2" as="font" type="font/woff2" crossorigin>'
+        assert text.index(link) < text.index("assets/css/site.css")
+    assert text.count("md-typeset__scrollwrap") == 1
+    assert "autocomplete" not in text
+
+
+@pytest.mark.parametrize(
+    ("css", "names", "left"),
+    [
+        (".a { b: c }", {"a"}, ".a{b: c}"),
+        (".a { b: c }", (), ""),
+        ("#a { b: c } #d { e: f }", {"d"}, "#d{e: f}"),
+        ("a, .b , #c,d { e: f; g: h; }", (), "a,d{e: f;g: h}"),
+        (".a.b { c: d } .a .e { c: d } .a > p { c: d }", {"a", "b"}, ".a.b{c: d}.a > p{c: d}"),
+        ("a.b:hover { c: d } a:is(.x, .y) { c: d }", {"b"}, "a.b:hover{c: d}a:is(.x, .y){c: d}"),
+        ("a:not(.x), .y { c: d }", (), "a:not(.x){c: d}"),
+        ("/* one */ a { /* two */ b: c; /* three */ } /* four */", (), "a{b: c}"),
+        ("a { }", (), ""),
+        ("@media print { /* x */ .a { b: c } /* y */ d { e: f } }", (), "@media print {d{e: f}}"),
+        ("@media print { .a { b: c } }", (), ""),
+        ("@supports (a: b) { @media (c) { p { d: e } .f { g: h } } }", (), "@supports (a: b) {@media (c) {p{d: e}}}"),
+        ("@layer a { .b { c: d } } @container (e) { f { g: h } }", (), "@container (e) {f{g: h}}"),
+        ("@MEDIA print { .a { b: c } p { d: e } }", (), "@MEDIA print {p{d: e}}"),
+        ("@font-face { src: url(x) } @keyframes .a { to { b: c } }",
+         (), "@font-face { src: url(x) }@keyframes .a { to { b: c } }"),
+        ('@import "x"; @layer a;', (), '@import "x";@layer a;'),
+        ("a { --b: 1; --c: 2; --d: 3; e: var( --b) calc(var(--f)) } g { --f: 4; --h: 5 }",
+         {"--d"}, "a{--b: 1;--d: 3;e: var( --b) calc(var(--f))}g{--f: 4}"),
+        ("a { --b: 1 }", (), ""),
+        ('a { b: url(.c) } [d=".e"] { f: g }', (), 'a{b: url(.c)}[d=".e"]{f: g}'),
+        ("a { b: c !important ; }", (), "a{b: c !important}"),
+    ],
+)  # fmt: skip
+def test_a_style_sheet_keeps_what_there_is(css, names, left):
+    assert purged(css, names) == left
+
+
+@pytest.mark.parametrize("css", ["a", "a { b: c } }", "a { b }", "@media print { a"])
+def test_a_style_sheet_with_an_error_is_refused(css):
+    with pytest.raises(ValueError, match=r"^css must be a style sheet without errors, got one: "):
+        purged(css, ())
+
+
+def test_names_are_those_of_pages_and_the_words_of_scripts():
+    page = '<p class="a  b" id="c" title="d">e</p><script>one("x-y")</script><script type="m">\nz\n</script>'
+    assert names_in([page, '<b class="f">'], ["$('.g #h').i(j)", "k_1"]) == set("a b c f one x-y z $ j k_1".split()) - {
+        "$"
+    }
+    assert names_in([], []) == set()

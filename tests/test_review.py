@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -183,3 +183,44 @@ def test_a_text_without_statements_is_refused(text):
 @pytest.mark.parametrize("expression", ["/", "1 +", "1 / 0", "2 ^ 0.5 ^ (-9999)"])
 def test_what_cannot_be_computed_is_no_arithmetic(expression):
     assert arithmetic_error(expression, "1") == f"{expression!r}, which is no arithmetic"
+
+
+def test_a_row_links_the_formulas_of_its_statement_and_tells_its_sums():
+    says = replace(SAID, kind="derived", arithmetic={"1 + 1": "2", "2 − 1": "1"}, formulas=["f", "g"], read="abstract")
+    shown = statements_table([says], {"a": ["yes", "undecided", "yes"]})
+    assert (
+        '<li>rests on an equation, checked here <a href="#f">f</a> <a href="#g">g</a></li>'
+        "<li>toy scale: 2 yes, 1 undecided</li><li>Table 1</li><li>read in the abstract</li></ul>"
+    ) in shown
+    assert '<p class="sums">1 + 1 = 2; 2 − 1 = 1</p>' in shown
+    assert "misread" not in shown
+    plain = statements_table([SAID], {})
+    assert "sums" not in plain
+    assert "<ul><li>matches the paper</li><li>Table 1</li></ul>" in plain
+    misread = statements_table([replace(SAID, misread="All < is well.", correction="It is & not.")], {})
+    assert '<p class="misread"><span>✗</span> “All &lt; is well.”</p><p>It is &amp; not.</p>' in misread
+
+
+def test_a_statement_cannot_be_changed_and_each_of_its_sums_must_hold():
+    with pytest.raises(FrozenInstanceError):
+        SAID.kind = "measured"
+    with pytest.raises(ValueError, match=r"arithmetic of 'a' must hold, got 1 \+ 1 = 2, not 3"):
+        replace(SAID, arithmetic={"2 + 2": "4", "1 + 1": "3"})
+    assert replace(SAID, kind="derived", formulas=["f"]).read == "text"
+    assert replace(SAID, kind="derived", arithmetic={"1 + 1": "2"}).formulas == ()
+
+
+def test_a_number_is_quoted_from_the_sums_and_the_correction():
+    says = replace(SAID, misread="m", correction="Rather 8.25 points.", arithmetic={"10 / 4": "2.5"})
+    other = replace(SAID, id="b", says="Nothing.")
+    for number in ("7.0", "8.25", "2.5"):
+        assert quoted([other, says], "a", number) == number
+    with pytest.raises(ValueError, match="number must stand in the statement 'a', got '10'"):
+        quoted([other, says], "a", "10")
+    assert quoted([replace(SAID, says="Up to 3.")], "a", "3") == "3"
+
+
+def test_the_statement_that_does_not_fit_is_named():
+    second = rows('formulas = ["gone"]').replace('id = "a"', 'id = "b"')
+    with pytest.raises(ValueError, match="formulas of 'b' must be shown as true on the page, got 'gone'"):
+        read_statements(f"{rows('')}\n{second}", ["there"])

@@ -1092,3 +1092,19 @@ def test_training_leaves_no_gradient_on_the_pictures():
     images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
     train(images, start(Settings(temperature=0.5, batch_size=4, epochs=1)))
     assert images.grad is None
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**63 + 1, 2**64, -1, True, 1.0])
+def test_a_seed_that_no_generator_takes_is_refused(seed):
+    assert Settings(temperature=0.5, seed=2**63 - 1).seed == 2**63 - 1
+    with pytest.raises(ValueError, match=r"^seed must be a whole number from 0 to 2\^63 - 1, got"):
+        Settings(temperature=0.5, seed=seed)
+
+
+@pytest.mark.parametrize("labels", [torch.ones(2, dtype=torch.complex64), torch.tensor([0, 1]).to_sparse()])
+def test_labels_that_cannot_be_counted_are_refused(labels):
+    features, right = torch.eye(2), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"^train_labels must be whole numbers, got torch\.(complex64|int64), layout"):
+        linear_accuracy(features, labels, features, right)
+    with pytest.raises(ValueError, match=r"^test_labels must be whole numbers, got torch\.(complex64|int64), layout"):
+        linear_accuracy(features, right, features, labels)

@@ -248,3 +248,38 @@ def test_stopped_and_called_again_it_ends_as_if_it_had_not_been_stopped(capsys, 
     assert pieces.losses == whole.losses
     assert same(whole, pieces)
     assert train(digits.train_images, start(replace(settings, seed=2))).losses != whole.losses
+
+
+def test_the_bar_tells_each_epoch_with_its_last_loss(monkeypatch, tmp_path, capsys):
+    told = []
+
+    class Bar:
+        def __init__(self, *, total, initial, unit, disable):
+            told.append((total, initial, unit, disable))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            told.append("end")
+
+        def set_postfix(self, *, loss, refresh):
+            assert not refresh  # `update` shows it
+            told.append(loss)
+
+        def update(self):
+            told.append("epoch")
+
+    monkeypatch.setattr(command, "tqdm", Bar)
+    monkeypatch.setattr(command, "report", lambda *given: told.append(given))
+    monkeypatch.delenv("RANK", raising=False)
+    digits = load_digits(torch.Generator().manual_seed(0))
+    digits = digits._replace(train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
+    training = start(Settings(temperature=0.5, batch_size=20, epochs=3, seed=7))
+    train(digits.train_images, training, epochs=1)
+    assert command.run(digits, training, tmp_path / "kept.pt", 4) == 0
+    losses = [f"{training.losses[place]:.3f}" for place in (3, 5)]
+    expected = [(3, 1, "epoch", None), losses[0], "epoch", losses[1], "epoch", "end", (digits, training.model, 4, 7)]
+    assert told == expected
+    assert capsys.readouterr().err == f"{tmp_path / 'kept.pt'}: going on after epoch 1 of 3\n"
+    assert load_checkpoint(tmp_path / "kept.pt", training.settings).epoch == 3

@@ -154,3 +154,42 @@ def test_fences_are_read_with_their_place_and_options():
 )
 def test_typed_results_are_found_and_nothing_else(prose, found):
     assert [text for _, text in typed_results(prose, given={"33", "3×3"})] == found
+
+
+# ---- values and formulas in prose ----
+
+
+def test_a_value_takes_the_place_of_its_braces_alone():
+    fence = '```python session="s"\nvalue = "a < b"\n```\n\n'
+    shown = render(f'{fence}It is {{{{ s: value }}}} and {{{{s:len("&<")}}}}. {{ s: value }}')
+    title = ", computed with this page"
+    assert (
+        f'<p>It is <span class="computed" title="value{title}">a &lt; b</span> and '
+        f'<span class="computed" title="len(&quot;&amp;&lt;&quot;){title}">2</span>. {{ s: value }}</p>'
+    ) in shown
+    assert "{{ s: value" not in shown
+
+
+def test_a_session_that_has_run_is_not_run_again():
+    page = Page('```python session="s"\n1 / 0\n```\n\n```python\n2\n```\n', ran={"s": {"value": 5}})
+    assert page.value("s", "value + 1") == "6"
+    with pytest.raises(ValueError, match=r"session must have a fence that runs, got 's': ZeroDivisionError"):
+        Page('```python session="s"\n1 / 0\n```\n').value("s", "1")
+    with pytest.raises(ValueError, match=r"expression must have a value in its session, got '1 / 0': division by zero"):
+        page.value("s", "1 / 0")
+
+
+def test_typed_results_have_their_lines_in_order():
+    assert list(typed_results("It is 12.\n\nAnd $x = 34$,\nand 5×5 or 7.\n")) == [
+        (1, "12"),
+        (3, "34"),
+        (4, "5×5"),
+        (4, "7"),
+    ]
+
+
+def test_a_formula_stands_in_its_line_unless_it_is_displayed():
+    assert 'display="block"' not in typeset("x", KATEX)
+    assert 'display="block"' in typeset("x", KATEX, display=True)
+    assert "<span data-search-exclude>" in render("An $x$.")
+    assert 'class="formula"' not in render("An $x$.")

@@ -11,6 +11,7 @@ the file is changed. The first test that fails ends it. `library_plugin.py` is w
 
 import argparse
 import collections
+import hashlib
 import json
 import math
 import sys
@@ -33,6 +34,7 @@ def check(
     only: list[str] | None = None,
     sample: int | None = None,
     enough: float = ENOUGH,
+    draw: int = 0,
     root: Path = ROOT,
     explained: Path = HERE / "library_survivors.toml",
 ) -> Outcome:
@@ -40,9 +42,10 @@ def check(
 
     Args:
         only: Files, from the root.
-        sample: How many; a hash of the file with the change says which.
+        sample: How many; a hash of the file with the change, and of `draw`, says which.
         enough: Seconds of tests that a mutant meets at most, cheap ones first, as measured under coverage. One that is
             alive then counts as a survivor, so that the score can only be too low.
+        draw: Number of the sample: tests that were written against the survivors of one are judged on another.
         root: The checkout.
         explained: The survivors that are known, each with a reason.
     """
@@ -51,7 +54,7 @@ def check(
     files = only or [str(path.relative_to(root)) for path in sorted((root / "src").rglob("*.py"))]
     made = [mutant for file in files for mutant in mutants(survey.original, file)]
     say(f"{len(made)} mutants of {len(files)} files")
-    tried = made if sample is None else sorted(made, key=identity)[:sample]
+    tried = made if sample is None else sorted(made, key=lambda mutant: drawn(mutant, draw))[:sample]
     survey.run(tried)
     reasons = tomllib.loads(explained.read_text("utf-8")).get("survivor", []) if explained.exists() else []
     known = {(entry["file"], entry["before"], entry["after"]): entry.get("reason") for entry in reasons}
@@ -69,6 +72,7 @@ def check(
     record = {
         "mutants": len(made),
         "tried": len(tried),
+        **({"draw": draw} if sample is not None else {}),
         "killed": len(tried) - len(alive),
         "explained": len(alive) - len(open_),
         "score": round(score, 4),
@@ -86,7 +90,14 @@ def check(
         "judged before": survey.reused,
         "survivors": [described(mutant, survey.verdicts[mutant]) for mutant in open_],
     }
-    return Outcome(f"{score:.1%} of {len(tried) - len(alive) + len(open_)} mutants killed", findings, record)
+    what = f"{len(tried) - len(alive) + len(open_)} mutants"
+    what = what if sample is None else f"{what}, a sample, ± {record['standard error']:.1%},"
+    return Outcome(f"{score:.1%} of {what} killed", findings, record)
+
+
+def drawn(mutant: Mutant, draw: int) -> str:
+    """Return a mutant's place in a sample."""
+    return hashlib.sha256(f"{draw} {identity(mutant)}".encode()).hexdigest()
 
 
 def described(mutant: Mutant, verdict: Verdict) -> dict[str, Any]:
@@ -129,10 +140,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="*", help="from the root; all of src if none is given")
     parser.add_argument("--sample", type=int, help="so many mutants, the same in every run")
+    parser.add_argument("--draw", type=int, default=0, help="number of the sample: another one has other mutants")
     parser.add_argument("--enough", type=float, default=ENOUGH, help="seconds of tests a mutant that lives meets")
     parser.add_argument("--record", type=Path, help="where to write the record")
     options = parser.parse_args()
-    outcome = check(options.files or None, options.sample, options.enough)
+    outcome = check(options.files or None, options.sample, options.enough, options.draw)
     if options.record:
         options.record.write_text(json.dumps(outcome.record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print("\n".join([*outcome.findings, outcome.figure]))

@@ -78,7 +78,7 @@ def mutants(root: Path, file: str) -> list[Mutant]:
     for statement in module.children:
         text = statement.get_code()
         first = source.count("\n", 0, start)
-        places = [] if skipped(statement) else chosen(file, first, parso.parse(text))
+        places = [] if skipped(statement) else chosen(file, parso.parse(text))
         for node, name, occurrence in places:
             changed = mutated(text, name, occurrence)
             found = difference(text, changed)
@@ -91,9 +91,10 @@ def mutants(root: Path, file: str) -> list[Mutant]:
     return made
 
 
-def chosen(file: str, first: int, tree: NodeOrLeaf) -> Iterator[tuple[NodeOrLeaf, str, int]]:
+def chosen(file: str, tree: NodeOrLeaf) -> Iterator[tuple[NodeOrLeaf, str, int]]:
     """Yield nodes, each with an operator and its occurrence in the tree: of a place's family, what a hash picks."""
     counts: dict[str, int] = {}
+    lines = tree.get_code().split("\n")
     for node in ast_nodes(tree):
         places: dict[tuple[Any, str], list[tuple[str, int]]] = {}
         for name in fitting(node.type) if getattr(node, "value", "") not in PUNCTUATION else ():
@@ -105,7 +106,7 @@ def chosen(file: str, first: int, tree: NodeOrLeaf) -> Iterator[tuple[NodeOrLeaf
             offers = [offer for offer in offers if allowed(offer[0], node)]
             if offers and not inside_what_is_left_out(node):
                 line, column = place[0]
-                key = f"{file} {first + line} {column} {family}"
+                key = f"{file} {lines[line - 1].strip()} {column} {family}"  # not the line's number: others may come
                 yield node, *offers[int(hashlib.sha256(key.encode()).hexdigest(), 16) % len(offers)]
 
 

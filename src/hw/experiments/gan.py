@@ -160,11 +160,16 @@ def kept(run: Run) -> dict[str, Any]:
     }
 
 
-def record() -> dict[str, Any]:
-    """All runs, as numbers; the last is one of a discriminator alone, without the penalty."""
+def record(seeds: int = SEEDS, steps: int = STEPS) -> dict[str, Any]:
+    """All runs, as numbers; the last is one of a discriminator alone, without the penalty.
+
+    Args:
+        seeds: Number of runs of both players.
+        steps: Number of steps of each.
+    """
     return {
-        "runs": [kept(train(seed)) for seed in range(SEEDS)],
-        "frozen": kept(train(0, penalty=0.0, is_frozen=True)),
+        "runs": [kept(train(seed, steps)) for seed in range(seeds)],
+        "frozen": kept(train(0, steps, penalty=0.0, is_frozen=True)),
     }
 
 

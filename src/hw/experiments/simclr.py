@@ -265,7 +265,7 @@ def findings(kept: dict[str, Any]) -> list[Finding]:
     def nearest(space: str) -> list[float]:
         return [run["nearest"][space] for run in runs["default"]]
 
-    def lead(epochs: int, place: int = -1) -> list[float]:
+    def lead(epochs: int, place: int) -> list[float]:
         most, least = (of(_batch(batch, epochs), place) for batch in (max(BATCHES), min(BATCHES)))
         return [a - b for a, b in zip(most, least, strict=True)]
 

@@ -161,7 +161,7 @@ def _span(
 
 
 def _plot(curves: list[_Curve], heights: Mapping[str, float], log_x: bool, log_y: bool) -> Axes:
-    axes = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72).add_axes((0, 0, 1, 1))
+    axes = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72).subplots()
     axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
     axes.margins(x=0.02, y=0.05)
     axes.spines[["top", "right"]].set_visible(False)
@@ -187,7 +187,7 @@ def _arrange(
     if right > WIDTH / 2:
         raise ValueError(f"labels must have words that fit beside the plot, got {names}")
     number_axis(axes.yaxis, y_ticks, 3, SIZE, LOWEST, SIZE)
-    left = 9 + max((text_width(text.get_text()) for text in axes.yaxis.get_ticklabels()), default=0)
+    left = 9 + max(text_width(text.get_text()) for text in axes.yaxis.get_ticklabels())
     across = WIDTH - left - right
     top, bottom = 10 + LINE * len(y_label), 26 + LINE * len(wrapped(x_label, across))
     height = max(HEIGHT, top + bottom + max(LOWEST, LINE * sum(map(len, names))))

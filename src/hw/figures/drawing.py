@@ -219,7 +219,7 @@ def svg_text(x: float, y: float, lines: Sequence[str], kind: str, anchor: str) -
     """Text centered on a height; lines are set apart in ems, as the page may choose another size."""
     text = Element("text", {"class": kind, "x": f"{x:.2f}", "y": f"{y:.2f}", "text-anchor": anchor})
     if len(lines) == 1:
-        text.text = lines[0]
+        (text.text,) = lines
         return text
     for number, line in enumerate(lines):
         shift = 1.25 if number else -0.625 * (len(lines) - 1)

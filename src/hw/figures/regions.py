@@ -31,7 +31,7 @@ def regions(density: np.ndarray, side: float) -> list[list[np.ndarray]]:
         For each of `SHARES` its borders, each of shape `(n, 2)`.
     """
     rows, columns = density.shape
-    axes = Figure().add_axes((0, 0, 1, 1))
+    axes = Figure().subplots()
     across, up = np.linspace(0, side, columns), np.linspace(side, 0, rows)
     found = []
     for level in _levels(density):
@@ -82,7 +82,6 @@ def _levels(density: np.ndarray) -> np.ndarray:
     """The density at the edge of each region, by the midpoint rule on cells finer than the grid."""
     rows, columns = (_hats(many) for many in density.shape)
     values = np.sort((rows @ density @ columns.T).ravel())[::-1]
-    values = values[values > 0]
     reached = np.cumsum(values)
     return np.interp(np.array(SHARES) * reached[-1], reached, values) * (1 - 1e-9)  # a plateau lies inside its edge
 

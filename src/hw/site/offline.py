@@ -29,9 +29,8 @@ def pack(site: Path) -> Path:
     Returns:
         The zip.
     """
-    when = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH", 0)), 315_532_800))[
-        :6
-    ]  # a zip knows no time before 1980
+    seconds = max(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), 315_532_800)  # a zip knows no time before 1980
+    when = time.gmtime(seconds)[:6]
     target = site / NAME
     files = sorted(path for path in site.rglob("*") if path.is_file())
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

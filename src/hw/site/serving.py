@@ -94,7 +94,7 @@ class _Build:
         self.began, self.target, self.seen = time.monotonic(), target, seen
         self.watcher: Thread | None = None
         command = [sys.executable, "-m", "hw.site", "keep", str(target)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}  # no rest to write at its end
         self.process = subprocess.Popen(command, cwd=root, start_new_session=True, **pipes)
 
     def answered(self, within: float | None = None) -> bool:
@@ -109,7 +109,6 @@ class _Build:
         """Ask for pages, and wait for the answer."""
         try:
             self.process.stdin.write(f"{json.dumps([names, str(folder)])}\n".encode())
-            self.process.stdin.flush()
         except BrokenPipeError:
             return ""
         return self.answer()

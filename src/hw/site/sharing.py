@@ -4,11 +4,10 @@ Title and description are the page's own, in the site's type and colors; the gri
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["draw_pictures"]
 
@@ -20,8 +19,7 @@ ON_HOME = re.compile(r'<div class="home-question">.*?(<svg class="pixels".*?</sv
 COLOR = re.compile(r"--(paper|ink|soft|seen|wrong): (?:light-dark\()?(#[0-9a-f]{6})")
 
 
-@dataclass(frozen=True)
-class Shared:
+class Shared(NamedTuple):
     """What is shown of a page elsewhere."""
 
     picture: str
@@ -41,7 +39,7 @@ def draw_pictures(site: Path) -> None:
     of_questions = {link: grid for grid, link in ON_HOME.findall(home)}
     emblem = next(iter(of_questions.values()), "")
     colors = dict(COLOR.findall((site / "assets/css/book.css").read_text("utf-8")))
-    (site / "assets/share").mkdir(parents=True, exist_ok=True)
+    (site / "assets/share").mkdir(exist_ok=True)
     for path in sorted(site.rglob("*.html")):
         page = path.read_text("utf-8")
         shared = _shared(page)
@@ -78,7 +76,7 @@ def _draw(shared: Shared, grid: str, fonts: Path, colors: dict[str, str]) -> Any
         draw.text((EDGE, y), line, font=title, fill=colors["ink"])
         y += 72
     y += 26
-    for line in _wrapped(shared.description, text, right - EDGE)[: (SIZE[1] - 2 * EDGE - 40 - y) // 40 + 1]:
+    for line in _wrapped(shared.description, text, right - EDGE)[: (SIZE[1] - 2 * EDGE - y) // 40]:
         draw.text((EDGE, y), line, font=text, fill=colors["soft"])
         y += 40
     if shared.title != shared.site:

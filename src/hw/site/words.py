@@ -46,7 +46,7 @@ def number(value: float) -> str:
     if value == math.inf:
         return "∞"
     if value == 0 or 1e-3 <= value < 1e4:
-        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+        return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
     digits, _, power = f"{value:.0e}".partition("e")
     return f"{digits}·10{str(int(power)).translate(SUPERSCRIPTS)}"
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+from hw.checked_math.arithmetic import undefined
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.evaluation.compiler import INSTANCE, Compiler, Environment, Evaluator, holds
 from hw.checked_math.grammar.names import bare_letter
@@ -72,10 +73,23 @@ def _interval(compiler: Compiler, over: Node) -> Evaluator:
 
 def conditions_of(compiler: Compiler, conditions: Iterable[Comparison]) -> Evaluator | None:
     """Whether all conditions hold; None where there are none."""
-    compiled = [(compiler.constant(each.left), each.sign, compiler.constant(each.right)) for each in conditions]
-    if not compiled:
-        return None
-    return lambda env: all(holds(sign, left(env), right(env)) for left, sign, right in compiled)
+    compiled = [_condition(compiler, each) for each in conditions]
+    return (lambda env: all(each(env) for each in compiled)) if compiled else None
+
+
+def _condition(compiler: Compiler, comparison: Comparison) -> Evaluator:
+    """Whether a condition holds. Points must be there to be compared: one that was not drawn equals no other."""
+    sign, left, right = comparison.sign, compiler.constant(comparison.left), compiler.constant(comparison.right)
+    if sign not in ("=", r"\neq") or compiler.compile(comparison.left)[1] not in compiler.vocabulary.points:
+        return lambda env: holds(sign, left(env), right(env))
+
+    def compared(env: Environment) -> bool:
+        sides = left(env), right(env)
+        if any(map(undefined, sides)):
+            raise FormulaError("a condition compares a member that its family does not have", comparison.start)
+        return holds(sign, *sides)
+
+    return compared
 
 
 def walked(

@@ -114,6 +114,8 @@ def _draw_of_binder(compiler: Compiler, binder: Binder) -> Draw:
     sort, name = _sort_of_draw(compiler, binder, binder.law), binder.name
     atoms = _atoms(compiler, binder.law, sort)
     if binder.first is not None:
+        if binder.first is binder.last and f"family {name}" not in compiler.scope:  # the other members are free
+            compiler.families.setdefault(name, sort)
         return {f"family {name}": sort}, _copies(compiler, binder, atoms)
 
     def masses(env: Environment) -> Iterable[Any]:
@@ -147,8 +149,7 @@ def _atoms(compiler: Compiler, law: Node, sort: str) -> Atoms:
 
 
 def _sort_of_draw(compiler: Compiler, binder: Binder, law: Node) -> str:
-    vocabulary = compiler.vocabulary
-    sort = vocabulary.variables.get(bare_letter(binder.name), "") or vocabulary.families.get(binder.name, "")
+    sort = compiler.vocabulary.variables.get(bare_letter(binder.name), "")
     if sort:
         return sort
     sorts = set(variables_of(compiler, law).values())

@@ -103,9 +103,12 @@ def with_variables(compiler: Compiler, node: Node, names: Mapping[str, str]) -> 
     if isinstance(node, Name) and node.name in compiler.definitions and not compiler.definitions[node.name].arguments:
         return with_variables(compiler, compiler.definitions[node.name].body, names)
     if isinstance(node, Name) and node.name in compiler.definitions:
+        parameters = [name for name, _ in compiler.definitions[node.name].arguments]
+        sorts = [sort_of_parameter(compiler, name) for name in parameters]
+        if names.keys().isdisjoint(sorts):
+            raise FormulaError(f"{node.name} must be a law of {' or '.join(names)}, as the others are", node.start)
         arguments = [
-            Name(node.start, node.end, names.get(sort_of_parameter(compiler, name), name))
-            for name, _ in compiler.definitions[node.name].arguments
+            Name(node.start, node.end, names.get(sort, name)) for name, sort in zip(parameters, sorts, strict=True)
         ]
         return Call(node.start, node.end, node.name, tuple(arguments))
     return node

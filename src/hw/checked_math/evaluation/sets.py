@@ -45,7 +45,7 @@ def whole_numbers(compiler: Compiler, first: Node, last: Node) -> Callable[[Envi
 
     def numbers(env: Environment) -> range:
         begin, end = whole(low(env)), whole(high(env))
-        if end - begin > LONGEST:
+        if end - begin >= LONGEST:
             raise FormulaError(f"a range must have at most {LONGEST} numbers, got {end - begin + 1}", first.start)
         return range(begin, end + 1)
 

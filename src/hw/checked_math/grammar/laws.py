@@ -104,7 +104,8 @@ def _up_to(pending: list[Node], cursor: Cursor) -> Node:
     first = pending.pop() if pending else None
     last = cursor.expression()
     if isinstance(first, Indexed) and isinstance(last, Indexed) and first.name == last.name:
-        return Sequence(first.start, last.end, first.name, first.indices[0], last.indices[0])
+        if len(first.indices) == len(last.indices) == 1:
+            return Sequence(first.start, last.end, first.name, *first.indices, *last.indices)
     raise FormulaError(r"\dots must stand between two members of a sequence here", last.start)
 
 
@@ -129,7 +130,8 @@ def _draw(node: Node) -> Binder:
     if isinstance(node, Name):
         return Binder(node.start, node.end, node.name)
     if isinstance(node, Indexed) and len(node.indices) == 1:
-        return Binder(node.start, node.end, node.name, first=node.indices[0], last=node.indices[0])
+        (index,) = node.indices
+        return Binder(node.start, node.end, node.name, first=index, last=index)
     if isinstance(node, Sequence):
         return Binder(node.start, node.end, node.name, first=node.first, last=node.last)
     raise FormulaError("expected a variable to draw", node.start)

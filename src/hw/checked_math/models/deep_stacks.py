@@ -73,7 +73,7 @@ def _ever(size: int, up: int, right: int) -> float:
         return math.nan
     if up < 0:
         return 0
-    margin = abs(right) + size // 2 * up  # a walk to the pixel can keep within
+    margin = abs(right)  # a walk to the pixel can keep between its column and the output's
     output = (up + 1, margin + 1)
     return int((1, output[1] + right) in _seen(size, up + 1, 2 * margin + 1, output))
 

@@ -124,7 +124,7 @@ def on_line(flow: Monotone, law_x: Mixture, law_u: Mixture, test: tuple[float, f
 
     def simpler() -> Iterator[SmoothBijection]:
         for candidate in (replace(flow, bend=0.0), flow.rounded()):
-            if candidate != flow and candidate.steepness[0] > 0:
+            if candidate != flow:
                 yield on_line(candidate, law_x, law_u, test)
         if (law_x.rounded(), law_u.rounded()) != (law_x, law_u) and min(law_x.narrowest, law_u.narrowest) > 0.5:
             yield on_line(flow, law_x.rounded(), law_u.rounded(), test)
