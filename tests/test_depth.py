@@ -12,7 +12,6 @@ from hw.site.depth import RECORD, TITLES, depth, depth_of
 
 ROOT = Path(__file__).parent.parent
 STAMP = {"commit": "abc1234", "date": "2026-11-23", "python": "3.11.7", "seconds": 130, "findings": []}
-BELOW_THEIR_BOUND = {"library"}  # and the ledger says so
 SURVIVOR = {"kind": "drawings", "change": "1 → 2", "reason": ""}
 MADE_UP = {
     "documentation": {
@@ -97,7 +96,7 @@ def test_a_gate_that_has_not_run_is_named(record):
 def test_the_record_of_this_checkout_meets_what_the_gates_ask_for():
     record = json.loads((ROOT / RECORD).read_text())
     assert record.keys() <= TITLES.keys()
-    assert {name for name, gate in record.items() if gate["findings"]} <= BELOW_THEIR_BOUND
+    assert not [name for name, gate in record.items() if gate["findings"]]
     assert all(re.fullmatch(r"[0-9a-f]{7,}", gate["commit"]) for gate in record.values())
     pages = record["documentation"]["pages"].values()
     assert all(row["computed"] + row["reviewed"] >= 0.95 * row["mutants"] for row in pages)

@@ -62,7 +62,7 @@ def check(
     open_ = [mutant for mutant in alive if not known.get(key(mutant))]
     living = {key(mutant) for mutant in alive} | {key(mutant) for mutant in made if mutant not in survey.verdicts}
     stale = [entry for entry in known if entry[0] in files and entry not in living]
-    score = ratio(len(tried) - len(alive), len(tried) - len(alive) + len(open_))
+    score = round(ratio(len(tried) - len(alive), len(tried) - len(alive) + len(open_)), 4)
     findings = [f"the suite fails without a mutant: {test}" for test in survey.failing]
     findings += [f"{file}: an explanation of no survivor: {before} → {after}" for file, before, after in stale]
     if only:
@@ -75,7 +75,7 @@ def check(
         **({"draw": draw} if sample is not None else {}),
         "killed": len(tried) - len(alive),
         "explained": len(alive) - len(open_),
-        "score": round(score, 4),
+        "score": score,
         "standard error": round(
             math.sqrt(score * (1 - score) / max(1, len(tried)) * (1 - ratio(len(tried), len(made)))), 4
         ),

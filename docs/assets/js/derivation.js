@@ -3,6 +3,7 @@ import { ask, stop } from "./judge.js";
 import { busy, button, choice, make, status } from "./parts.js";
 
 const SIGNS = [["=", "="], ["\\le", "≤"], ["\\ge", "≥"], ["<", "<"], [">", ">"]];
+const MOST = 30, LONGEST = 2000; // lines, and characters of one, that are shown and judged
 const at = (path) => new URL(path, import.meta.url).href;
 let katex; // once for all editors of a page
 
@@ -17,19 +18,22 @@ const typesetter = () =>
 
 export const bind = (element) => {
   const { chains, card, macros } = JSON.parse(element.querySelector("script").textContent);
-  let chain = chains[0], planted, seed = Math.floor(Math.random() * 1e6), number = 0, typeset, waiting;
+  let chain = chains[0], planted, seed = Math.floor(Math.random() * 1e6), number = 0, turn = 0, typeset, waiting;
+  const plain = []; // what is to be typeset when that can be done
 
   const set = (place, latex) => {
-    if (typeset) place.innerHTML = typeset.renderToString(latex, { throwOnError: false, macros: { ...macros }, strict: false });
-    else place.textContent = latex;
+    if (latex.length > LONGEST) place.textContent = `${latex.slice(0, 80)} …`;
+    else if (typeset) place.innerHTML = typeset.renderToString(latex, { throwOnError: false, macros: { ...macros }, strict: false });
+    else {
+      place.textContent = latex;
+      plain.push([place, latex]);
+    }
   };
   const begin = async () => {
     if (typeset) return;
     try {
       typeset = await typesetter();
-      set(end, chain.lines.at(-1)[1]);
-      show();
-      cards();
+      for (const [place, latex] of plain.splice(0)) set(place, latex);
     } catch (error) {
       told.textContent = error.message;
     }
@@ -47,7 +51,7 @@ export const bind = (element) => {
     return make("li", {}, formula, ...more);
   };
   const show = () => {
-    const rows = written().map((line, step) => {
+    const rows = written().slice(0, MOST).map((line, step) => {
       const marks = make("div", { className: "marks" });
       const found = row(line, marks);
       if (planted) marks.append(button("This line was changed", () => guess(step)));
@@ -84,13 +88,21 @@ export const bind = (element) => {
     place.append(own);
   };
 
+  // What is asked from here on is about the lines as they are now; answers about others come too late.
+  const fresh = (kept) => {
+    clearTimeout(waiting);
+    planted = kept;
+    return ++turn;
+  };
+
   // ---- what the buttons do
   const check = () =>
     busy(checked, told, async (begun) => {
-      planted = undefined;
+      const own = fresh();
       show();
       await ask("derivation", { given: chain.given, lines: written(), models: models() }, (found) => {
         begun();
+        if (own !== turn) return; // the lines are others now
         if (found.refused) told.textContent = found.refused;
         else if (found.verdict) told.textContent = found.final ? found.verdict : `${found.verdict} Going on with more instances …`;
         else mark(found);
@@ -98,8 +110,10 @@ export const bind = (element) => {
     });
   const breakIt = () =>
     busy(broken, told, async (begun) => {
+      const own = fresh();
       await ask("broken", { given: chain.given, seed: seed++ }, (found) => {
         begun();
+        if (own !== turn) return;
         if (found.refused) return (told.textContent = found.refused);
         area.value = found.lines.slice(0, -1).map((line) => line.join(" ")).join("\n");
         last.value = found.lines.at(-1)[0];
@@ -118,9 +132,10 @@ export const bind = (element) => {
   };
   const look = () =>
     busy(looked, told, async (begun) => {
-      const [model] = models();
+      const [model] = models(), own = fresh(planted);
       await ask("instance", { given: chain.given, lines: written(), model: model ?? chain.given.models[0], number: number++ }, (found) => {
         begun();
+        if (own !== turn) return;
         if (found.refused) return (told.textContent = found.refused);
         show();
         element.querySelector(":scope > .counterexample")?.remove();
@@ -130,13 +145,13 @@ export const bind = (element) => {
       });
     });
   const start = (lines) => {
-    stop("Stopped.");
-    planted = undefined;
+    if ([checked, broken, looked].some((one) => one.ariaDisabled === "true")) stop();
+    fresh();
     number = 0;
     element.querySelector(":scope > .counterexample")?.remove();
     area.value = lines.slice(0, -1).map((line) => line.join(" ")).join("\n");
     area.rows = Math.max(4, lines.length);
-    last.value = chain.lines.at(-1)[0];
+    last.value = lines.at(-1)[0];
     set(end, chain.lines.at(-1)[1]);
     const { sentences, conditions, given } = chain;
     models_.replaceChildren(
@@ -148,6 +163,10 @@ export const bind = (element) => {
     about.textContent = conditions.length ? `Claimed where ${conditions.join(", and ")}.` : "";
     show();
   };
+  const empty = () => {
+    const sign = chain.lines.map(([one]) => one).find((one) => one !== "="); // what the whole chain claims of its ends
+    start([[sign ?? "=", chain.lines.at(-1)[1]]]);
+  };
   const cards = () =>
     list.replaceChildren(
       ...[...card, ...chain.given.sources].flatMap((latex) => {
@@ -158,7 +177,7 @@ export const bind = (element) => {
     );
 
   // ---- the editor
-  const area = make("textarea", { spellcheck: false, autocapitalize: "off", autocomplete: "off" });
+  const area = make("textarea", { maxLength: 100_000, spellcheck: false, autocapitalize: "off", autocomplete: "off" });
   const told = status(), ladder = make("ol", { className: "ladder" }), about = make("p", { className: "about" });
   const models_ = make("div", { className: "acts", role: "group", ariaLabel: "Models" }), end = make("span"), list = make("dl");
   const checked = button("Check", check), broken = button("Break it", breakIt), looked = button("Look at an instance", look);
@@ -169,10 +188,10 @@ export const bind = (element) => {
   });
   const label = make("label", { className: "lines" }, "Your lines: each a relation sign and an expression in LaTeX", area);
   area.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => ((planted = undefined), show()), 150);
+    fresh();
+    waiting = setTimeout(show, 150);
   });
-  last.addEventListener("change", show);
+  last.addEventListener("change", () => (fresh(), show()));
   element.addEventListener("focusin", begin);
   element.addEventListener("pointerdown", begin);
   const details = make("details", { className: "card" }, make("summary", { textContent: "How to write it" }), list);
@@ -182,7 +201,7 @@ export const bind = (element) => {
     make("div", { className: "acts" }, make("label", { className: "choice" }, "The end stays: ", last), end),
     about,
     models_,
-    make("div", { className: "acts" }, checked, broken, looked, button("The page's chain", () => start(chain.lines)), button("Empty", () => start([chain.lines.at(-1)]))),
+    make("div", { className: "acts" }, checked, broken, looked, button("The page's chain", () => start(chain.lines)), button("Empty", empty)),
     told,
     ladder,
     details,

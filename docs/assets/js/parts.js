@@ -24,17 +24,20 @@ export const choice = (label, options, value, act) => {
   return make("label", { className: "choice" }, label, list);
 };
 
+const LOADING = "Loading Python, some megabytes the first time …";
+
 // Does what takes a while, once at a time: the button sleeps meanwhile, and a failure is told.
 export const busy = async (pressed, told, work) => {
   if (pressed.ariaDisabled === "true") return;
   pressed.ariaDisabled = "true";
-  const late = setTimeout(() => (told.textContent = "Loading Python, some megabytes the first time …"), 400);
+  const late = setTimeout(() => (told.textContent = LOADING), 400);
   try {
     await work(() => clearTimeout(late));
   } catch (error) {
     told.textContent = error.message;
   } finally {
     clearTimeout(late);
+    if (told.textContent === LOADING) told.textContent = "";
     pressed.ariaDisabled = "false";
   }
 };

@@ -9,7 +9,8 @@ const make = (name, attributes, ...children) => {
 
 const copies = (nodes) => [...nodes].flatMap((node) => {
   const holder = make("div", {}, node.cloneNode(true));
-  for (const gone of holder.querySelectorAll(".headerlink, .md-code__nav, button:not([data-clipboard-text])")) gone.remove();
+  for (const gone of holder.querySelectorAll(".headerlink, .md-code__nav, .run, button:not([data-clipboard-text])")) gone.remove();
+  for (const away of holder.querySelectorAll("[hidden]")) away.hidden = false; // a snippet's output, once it was run
   for (const named of holder.querySelectorAll("[id]")) named.removeAttribute("id");
   for (const code of holder.querySelectorAll("pre > code")) code.tabIndex = 0; // it may be wider than the screen
   for (const folded of holder.querySelectorAll("details:not(.mark)")) folded.open = true;

@@ -4,8 +4,19 @@ import { loadPyodide } from "../pyodide/pyodide.mjs";
 
 const home = new URL("../pyodide/", import.meta.url).href;
 
+// For its machine, as for nothing else, Pyodide would wait for ever.
+const get = self.fetch.bind(self);
+let lost;
+const gone = new Promise((_, reject) => (lost = reject));
+gone.catch(() => {}); // told below
+self.fetch = async (...asked) => {
+  const response = await get(...asked);
+  if (!response.ok && response.url.endsWith(".wasm")) lost(new Error(`pyodide.asm.wasm is missing (${response.status})`));
+  return response;
+};
+
 const fetched = async (url) => {
-  const response = await fetch(url);
+  const response = await get(url);
   if (!response.ok) throw new Error(`${url.split("/").pop()} is missing (${response.status})`);
   return response;
 };
@@ -19,9 +30,9 @@ const load = async (wheel) => {
   let python;
   try {
     const memory = await unpacked(await fetched(`${home}snapshot.bin`));
-    python = await loadPyodide({ indexURL: home, _loadSnapshot: memory });
+    python = await Promise.race([gone, loadPyodide({ indexURL: home, _loadSnapshot: memory })]);
   } catch {
-    python = await loadPyodide({ indexURL: home });
+    python = await Promise.race([gone, loadPyodide({ indexURL: home })]);
   }
   python.unpackArchive(await library, "wheel");
   python.runPython("import random; random.seed()"); // the snapshot's is everyone's
