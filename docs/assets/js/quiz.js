@@ -44,6 +44,15 @@ const explained = (reason) => {
   return parts;
 };
 
+// The name of a control leaves formulas out, so that options may have the same one: their LaTeX is put in.
+const named = (text) => {
+  const copy = text.cloneNode(true);
+  for (const one of copy.querySelectorAll(".katex")) {
+    one.replaceWith((one.querySelector("annotation") ?? one.querySelector("math") ?? one).textContent);
+  }
+  return copy.textContent.replace(/\s+/g, " ").trim();
+};
+
 const question = (name, part, items) => {
   const key = part.matches("li") ? `${name}(${/\((\w)\)/.exec(part.textContent)[1]})` : name;
   const choices = [...items].map((item) => {
@@ -59,6 +68,7 @@ const question = (name, part, items) => {
     choice.input = make("input", { type: several ? "checkbox" : "radio", name: `quiz-${key}`, autocomplete: "off" });
     choice.answer = make("div", { className: "answer" });
     const text = make("span", {}, ...copies(choice.item.childNodes));
+    if (text.querySelector(".katex")) choice.input.ariaLabel = named(text);
     fieldset.append(make("label", {}, choice.input, text), choice.answer);
   }
   const clear = () => choices.forEach(({ answer }) => answer.replaceChildren());

@@ -13,7 +13,7 @@ from hw.checked_math.reading import Reading
 from hw.checked_math.records import Counterexample, Relation
 from hw.checked_math.running import Runner, by_kind, guarded
 
-__all__ = ["Outcome", "seed_of", "verify"]
+__all__ = ["Outcome", "seed_of", "verify", "words_at"]
 
 SHRINKING = 400  # instances tried while a counterexample is made smaller
 SEEDS = 16  # a formula's id chooses one of so many sets of instances, which formulas of the same seed share
@@ -159,6 +159,19 @@ def _counterexample(runner: Runner, instance: Instance, draw: int, failing: int)
     if judgments is None:
         raise FormulaError("a counterexample must satisfy the assumptions")
     judgment = judgments[failing]
+    sign = runner.reading.comparisons[failing].sign
+    words = tuple(words_at(runner, instance, draw))
+    return Counterexample(words, text_of(judgment.left), sign, text_of(judgment.right), failing)
+
+
+def words_at(runner: Runner, instance: Instance, draw: int) -> list[tuple[str, str]]:
+    """An instance and its draw of the free variables for a reader: pairs of LaTeX and text.
+
+    Args:
+        runner: The claims, which name what is to be told.
+        instance: The instance.
+        draw: Number of the draw.
+    """
     compiler, _ = runner.at(FLOAT)
     env = runner.environment(instance, draw, FLOAT)
     words = [(latex, text) for latex, text in instance.words(frozenset(compiler.uses))]
@@ -171,5 +184,4 @@ def _counterexample(runner: Runner, instance: Instance, draw: int, failing: int)
             count = max((value for value in (env.get("k"), 2) if isinstance(value, int)), default=2)
             listed = ", ".join(text_of(members[place]) for place in sorted(members)[:count])
             words.append((f"{letter}_{{1:{count}}}", listed))
-    sign = runner.reading.comparisons[failing].sign
-    return Counterexample(tuple(words), text_of(judgment.left), sign, text_of(judgment.right), failing)
+    return words

@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from random import Random
 from typing import Any
 
-from hw.checked_math.checking import seed_of, verify
+from hw.checked_math.checking import seed_of, verify, words_at
 from hw.checked_math.errors import FormulaError
 from hw.checked_math.grammar.tokens import tokens
 from hw.checked_math.judging import text_of
@@ -281,9 +281,8 @@ def instance(given: Given, lines: Sequence[str], model: str, number: int) -> dic
     reading = read(text, MODELS[model], given.context)
     runner = Runner(reading, given.assume, seed_of(given.id))
     for place, draw, judgments in islice(runner.accepted(), number, number + 1):
-        uses = frozenset(runner.at(runner.arithmetic)[0].uses)
         values = [judgments[0].left, *(judgment.right for judgment in judgments)]
-        words = [list(pair) for pair in place.words(uses)]
+        words = [list(pair) for pair in words_at(runner, place, draw)]
         return {"words": words, "values": [text_of(value) for value in values], "draw": draw}
     raise ValueError(f"number must be that of an instance, got {number}")
 

@@ -133,7 +133,7 @@ class Monotone:
 
     @property
     def singular_height(self) -> float:
-        """How far from the line, in the complex plane, the inverse stops being smooth: where F takes its flat points."""
+        """How far from the line, in the complex plane, the inverse stops being smooth: where F takes flat points."""
         if not self.bend:
             return math.inf
         sideways = self.bend * math.tan(self._angle) if self._share > 0 else 0.0  # else tanh is real there
