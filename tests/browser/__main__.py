@@ -20,7 +20,7 @@ from playwright.sync_api import Error
 # In the order in which they run. Lighthouse measures time, and has the machine to itself.
 GATES = [
     *("markup", "links", "policy", "licenses", "sharing", "reproducible"),
-    *("offline", "views", "snippets", "screenshots", "lighthouse"),
+    *("offline", "views", "snippets", "live", "screenshots", "lighthouse"),
 ]
 SITE = ROOT / "site"
 Row = tuple[str, str, float, int]

@@ -5,6 +5,7 @@ import mimetypes
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -115,7 +116,7 @@ def dealt(site: Path, addresses: list[str]) -> list[list[str]]:
 @contextmanager
 def serving(site: Path) -> Iterator[str]:
     """Serve a folder as GitHub Pages would, compressed and with its 404 page; yield its address, slash included."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, site))
+    server = _Server(("127.0.0.1", 0), partial(_Handler, site))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -168,6 +169,13 @@ def run_node(script: str, *arguments: str, limit: float = 300) -> subprocess.Com
         )
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay silent of a page that was left; print what else goes wrong."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -191,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body if self.command == "GET" else b"")
 
     do_HEAD = do_GET
 
