@@ -98,6 +98,7 @@ def test_the_record_of_this_checkout_meets_what_the_gates_ask_for():
     assert record.keys() <= TITLES.keys()
     assert not [name for name, gate in record.items() if gate["findings"]]
     assert all(re.fullmatch(r"[0-9a-f]{7,}", gate["commit"]) for gate in record.values())
+    assert record["library"]["score"] >= 0.9
     pages = record["documentation"]["pages"].values()
     assert all(row["computed"] + row["reviewed"] >= 0.95 * row["mutants"] for row in pages)
     checks = record["chances"]["checks"]
