@@ -66,7 +66,7 @@ def row(name: str, gate: Callable[[], Result]) -> Row:
     except Error as error:
         result = Result("could not run", [f"the browser failed: {str(error).splitlines()[0]}"])
     for finding in result.findings:
-        print(f"  {finding}", flush=True)
+        print(f"  {finding}".encode("utf-8", "backslashreplace").decode(), flush=True)  # a name may be cut in a letter
     return name, result.figure, time.monotonic() - started, len(result.findings)
 
 

@@ -24,9 +24,8 @@ SHOWN = """one => {
     return lines.filter((line) => !/^(>>>|\\.\\.\\.)( |$)/.test(line)).join("\\n");
 }"""
 ENDED = """root => {
-    const [button] = root.querySelectorAll(".acts button"), told = root.querySelector(".verdict").textContent;
-    const some = told || root.querySelector("output").textContent;
-    return button.textContent === "Run" && some && !/^(Loading|Running)/.test(told);
+    const [button] = root.querySelectorAll(".acts button");
+    return button.textContent === "Run" && root.querySelector("pre").ariaBusy === "false";
 }"""
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHOWS = ".claim, .highlight, table, .katex, img, svg"  # what a counterexample is made of

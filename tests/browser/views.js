@@ -225,7 +225,8 @@
 
     content() {
       const copy = document.querySelector("article").cloneNode(true);
-      all("button, nav, script, .copy, .md-clipboard, .md-tooltip", copy).forEach((one) => one.remove());
+      const made = ".quiz, .derivation, .run, .live .acts, .live .verdict, [data-widget=explorer] .words"; // by widgets' scripts
+      all(`button, nav, script, .copy, .md-clipboard, .md-tooltip, ${made}`, copy).forEach((one) => one.remove());
       const parts = { formulas: ".katex", figures: "figure", drawings: "svg", tables: "table", details: "details", paragraphs: "p" };
       const counts = Object.entries(parts).map(([what, selector]) => [what, all(selector, copy).length]);
       return { text: copy.textContent.replace(/\s+/g, " ").trim(), ...Object.fromEntries(counts) };
@@ -243,8 +244,9 @@
     },
 
     closed() {
-      const hidden = (one) => [...one.children].some((part) => part.localName !== "summary" && part.textContent.trim() && !part.checkVisibility());
-      const shut = all("details").filter((one) => hidden(one) && !one.parentElement.closest("details"));
+      const of_scripts = ".run, .quiz, .derivation, .acts"; // controls, which are not printed
+      const hidden = (one) => [...one.children].some((part) => part.localName !== "summary" && !part.matches(of_scripts) && part.textContent.trim() && !part.checkVisibility());
+      const shut = all("details").filter((one) => hidden(one) && !one.parentElement.closest(`details, ${of_scripts}`));
       return shut.length ? [`${listed(shut)}: closed on paper`] : [];
     },
 

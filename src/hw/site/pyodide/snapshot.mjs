@@ -10,6 +10,7 @@ Date.now = () => 0;
 performance.now = () => 0;
 
 const [pyodide, wheel, target] = process.argv.slice(2);
+process.argv.splice(1, Infinity, "snapshot"); // the memory has them
 const { loadPyodide } = await import(pathToFileURL(`${pyodide}/pyodide.mjs`));
 const python = await loadPyodide({ _makeSnapshot: true, env: { PYTHONHASHSEED: "0" } });
 const bytes = readFileSync(wheel);
