@@ -32,6 +32,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ def server(root: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     environment = {**os.environ, "PYTHONPATH": str(root / "src"), "HW_NOTEBOOKS": "false", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "hw.site", "serve", "--port", str(port)]
-    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     with (root / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log, preexec_fn=heed)
     try:

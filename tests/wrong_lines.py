@@ -276,7 +276,10 @@ def _latent_lines() -> Iterator[Wrong]:
 
         def of_subsets(t: Tables, part: int = part) -> float:
             shrunk = part or t["k"]
-            logs = lambda chosen: log(sum(_weight(t, z) for z in chosen) / shrunk)  # noqa: E731
+
+            def logs(chosen):
+                return log(sum(_weight(t, z) for z in chosen) / shrunk)
+
             return _over_draws(t, lambda draws: _over_subsets(t, draws, logs))
 
         sign = "=" if share else r"\ge"

@@ -12,9 +12,9 @@ import derived
 import harmed
 import views
 import walked
-from browsing import Missing, Result, file_of, launched, pages, serving, settles, shared
+from browsing import Missing, Result, file_of, launched, pages, serving, shared
 from playwright.sync_api import Browser, Page
-from touched import DESK, PATIENCE, PHONE, kept, opened
+from touched import DESK, PHONE, kept, opened
 
 __all__ = ["check"]
 
@@ -32,8 +32,6 @@ CONTROLS = {"button", "checkbox", "combobox", "radio", "slider", "textbox", "spi
 KEPT = """async () => [...Object.keys(localStorage), ...Object.keys(sessionStorage),
     ...document.cookie.split("; ").filter(Boolean),
     ...(await indexedDB.databases()).map((one) => one.name), ...(await caches.keys())]"""
-READY = """[...document.querySelectorAll("[data-widget]")].every((one) =>
-    one.matches(".live, [data-widget=run]") || one.querySelector("button, input"))"""
 Part = Callable[[Page, bool], list[str]]
 
 WRITTEN: tuple[Part, ...] = (answered.quizzes, derived.chains_hold, derived.uneven, derived.typed, derived.broken)
@@ -79,12 +77,16 @@ def tried(site: Path, task: tuple[Any, ...]) -> tuple[str, list[str]]:
 
 
 def page_lines(site: Path, browser: Browser, base: str, address: str, keys: bool) -> list[str]:
-    """Try what a page has, on a desk by mouse or on a phone by keys; then look at what it has asked for and kept."""
+    """Try what a page has, on a desk by mouse or on a phone by keys, and say where what is found was found."""
+    where = "keys, 390 px, dark" if keys else "mouse, 1440 px, light"
+    return [f"{address} ({where}): {line}" for line in kept(partial(used, site, browser, base, address, keys))]
+
+
+def used(site: Path, browser: Browser, base: str, address: str, keys: bool) -> list[str]:
+    """Try what a page has; then look at what it has asked for and kept."""
     found: list[str] = []
     requests: list[str] = []
     with opened(browser, base + address, base, found, PHONE if keys else DESK, requests) as page:
-        if not settles(page, READY, PATIENCE):
-            return [f"{address}: a widget does not come to life"]
         early = [url for url in requests if any(part in url for part in AT_ONCE)]
         found += [f"asks for {url.replace(base, '')} before anything is done" for url in early]
         before = set(page.evaluate(KEPT))
@@ -93,10 +95,7 @@ def page_lines(site: Path, browser: Browser, base: str, address: str, keys: bool
         if more := sorted(set(page.evaluate(KEPT)) - before):
             found.append(f"keeps {', '.join(more)}")
         found += spoken(page) + axed(page)
-    return [
-        f"{address} ({'keys, 390 px, dark' if keys else 'mouse, 1440 px, light'}): {line}"
-        for line in (*found, *heavy(site, base, requests))
-    ]
+    return found + heavy(site, base, requests)
 
 
 def heavy(site: Path, base: str, requests: list[str]) -> list[str]:

@@ -320,6 +320,16 @@ def test_what_a_page_must_not_do_is_found(site, browser, monkeypatch, added, wor
         assert words in "\n".join(live.page_lines(site, browser, base, "gan/", False))
 
 
+@pytest.mark.parametrize("name", ["frames", "run"])
+def test_a_widget_that_does_not_come_to_life_is_found(site, browser, name):
+    script = site / "assets/js/interactive.js"
+    text = script.read_text("utf-8")
+    assert text.count("=> bind(element)") == 1
+    script.write_text(text.replace("bind(", f'element.dataset.widget === "{name}" || bind('), "utf-8")
+    with served(site) as base:
+        assert "a widget does not come to life" in live.page_lines(site, browser, base, "gan/", False)[0]
+
+
 def test_a_crash_that_is_not_told_is_found(site, browser):
     script = site / "assets/js/judge.js"
     text = script.read_text("utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from browsing import ROOT, awaken
+from browsing import ROOT, awaken, settles
 from playwright.sync_api import Browser, Error, Locator, Page
 from views import listen
 
@@ -30,6 +30,9 @@ sys.path.insert(0, str(ROOT / "tests"))  # for the wrong lines and formulas, whi
 
 DESK, PHONE = (1440, "light"), (390, "dark")
 PATIENCE = 60  # seconds, on a machine that has much else to do
+ALIVE = """[...document.querySelectorAll("[data-widget]:not([data-widget=run])")].every((one) =>
+        one.matches(".live") || one.querySelector("button, input"))
+    && document.querySelectorAll(".run").length === document.querySelectorAll("[data-widget=run]").length"""
 PROOF = re.compile(r"\bpro(?:of|ve[nds]?)\b", re.IGNORECASE)
 LOADING = "Loading Python"
 LEFT = "net::ERR_ABORTED"  # what a page asked for as it was left
@@ -57,7 +60,7 @@ def opened(
     view: tuple[int, str] = DESK,
     requests: list[str] | None = None,
 ) -> Iterator[Page]:
-    """Yield a page in a context of its own; add what goes wrong to `found`, and to `requests` what it asks for."""
+    """Yield a page whose widgets are alive; add what goes wrong to `found`, and to `requests` what it asks for."""
     width, scheme = view
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
@@ -71,9 +74,11 @@ def opened(
     listen(page, own, lines)
     if requests is not None:
         page.on("request", lambda sent: requests.append(sent.url))
-    page.goto(url)
-    awaken(page)
     try:
+        page.goto(url)
+        awaken(page)
+        if not settles(page, ALIVE, PATIENCE):
+            raise Error("a widget does not come to life")
         yield page
     finally:
         context.close()

@@ -1,9 +1,11 @@
 """The fuzz gate finds defects that are planted, and keeps its time."""
 
 import json
+import math
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fuzz
 import fuzz_targets
@@ -110,9 +112,16 @@ def test_a_hang_is_found_and_costs_one_case(function):
     assert found(function, case_seconds=0.3)["error"] == "TookTooLong: more than 0.3 s"
 
 
-def test_the_time_is_kept():
-    slow = Target("slow", st.integers(), lambda case: time.sleep(0.1) or True)
-    assert fuzz.hunt(slow, 1, until=time.monotonic() + 0.5)["count"] < 8  # a tenth of a second each
+@pytest.mark.parametrize(("until", "count"), [(5, 5), (0, 0), (math.inf, fuzz.EXAMPLES)])
+def test_the_time_is_kept(monkeypatch, until, count):
+    clock = SimpleNamespace(now=0)
+    monkeypatch.setattr(fuzz, "time", SimpleNamespace(monotonic=lambda: clock.now + 1))  # a case takes one second
+
+    def slow(case):
+        clock.now += 1
+        return True
+
+    assert fuzz.hunt(Target("slow", st.integers(), slow), 1, until=until)["count"] == count
 
 
 def test_an_error_of_a_function_that_was_given_is_not_ours():
