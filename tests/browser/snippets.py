@@ -1,7 +1,6 @@
 """The gate of copied code: what a copy button puts on the clipboard runs alone, and prints what the page shows."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 
 from browsing import Result, awaken, cores, launched, pages, serving
 from installed import NotInstalled, closure, environment
+from interpreter import LONGEST, Interpreter
 from packaging.requirements import InvalidRequirement, Requirement
 from playwright.sync_api import Page
 
@@ -27,7 +27,6 @@ __all__ = ["check"]
 
 SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8")
 PASTE = Path(__file__).with_name("paste.py")
-LONGEST = 120  # seconds that a snippet may take
 PYTHON = {"pycon", "python", "py"}
 PROMPT = re.compile(r"^(?:>>>|\.\.\.)(?: |$)", re.MULTILINE)
 NUMBER = re.compile(r"[+-]?(?:\d*\.\d+|\d+\.)(?:[eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+")
@@ -66,12 +65,14 @@ def check(site: Path) -> Result:
     Returns:
         How many there are of each kind; the code that is not run is named with its kind.
     """
-    visits, found = [], []
+    visits, found, made = [], [], {}
     with TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
         for visit in _visits(site):
             visits.append(visit)
-            found.append(_started(visit, site, Path(folder), pool))
+            found.append(_started(visit, site, Path(folder), pool, made))
         findings = [finding for waiting in found for future in waiting for finding in future.result()]
+        for interpreter in made.values():
+            interpreter.close()
     return Result(_figure(visits), findings)
 
 
@@ -124,19 +125,21 @@ def _figure(visits: list[Visit]) -> str:
     return f"{ran} snippets, {formulas} formulas" + (f" (not run: {left})" if left else "")
 
 
-def _started(visit: Visit, site: Path, folder: Path, pool: ThreadPoolExecutor) -> list[Future[list[str]]]:
+def _started(
+    visit: Visit, site: Path, folder: Path, pool: ThreadPoolExecutor, made: dict[Path, Interpreter]
+) -> list[Future[list[str]]]:
     """Have the findings on a page worked out, in the order of the page."""
     started = [pool.submit(_copied_findings, visit)]
     if not visit.snippets:
         return started
     try:
-        python = _environment(visit, site, folder)
+        interpreter = _environment(visit, site, folder, made)
     except Unfit as error:
         return [*started, pool.submit(lambda message: [message], f"{visit.address}: {error}")]
     fit = [block for block in visit.snippets if not _miscopied(block)]
     if visit.notebook:
-        return [*started, pool.submit(_notebook_findings, visit, fit, python)]
-    return [*started, *(pool.submit(_snippet_findings, visit, block, python) for block in fit)]
+        return [*started, pool.submit(_notebook_findings, visit, fit, interpreter)]
+    return [*started, *(pool.submit(_snippet_findings, visit, block, interpreter) for block in fit)]
 
 
 # What is on the clipboard
@@ -195,7 +198,7 @@ def _short(text: str) -> str:
 # What is installed
 
 
-def _environment(visit: Visit, site: Path, folder: Path) -> Path:
+def _environment(visit: Visit, site: Path, folder: Path, made: dict[Path, Interpreter]) -> Interpreter:
     """The interpreter of an environment with what a page says to install, made by the first page that needs it."""
     wheel, extras, named = _asked(visit, site)
     try:
@@ -204,9 +207,10 @@ def _environment(visit: Visit, site: Path, folder: Path) -> Path:
         raise Unfit(f"says to install what cannot be: {error}") from None
     own = Requirement(wheel.name.split("-")[0]).name
     linked = [package for name, package in packages.items() if name != own]
-    key = sha256(repr([wheel.name, *packages]).encode()).hexdigest()[:16]
-    python = folder / key / "bin" / "python"
-    return python if python.exists() else environment(folder / key, wheel, linked)
+    own_folder = folder / sha256(repr([wheel.name, *packages]).encode()).hexdigest()[:16]
+    if own_folder not in made:
+        made[own_folder] = Interpreter(environment(own_folder, wheel, linked))
+    return made[own_folder]
 
 
 def _asked(visit: Visit, site: Path) -> tuple[Path, set[str], list[str]]:
@@ -227,15 +231,15 @@ def _asked(visit: Visit, site: Path) -> tuple[Path, set[str], list[str]]:
 # What runs
 
 
-def _snippet_findings(visit: Visit, block: dict[str, Any], python: Path) -> list[str]:
+def _snippet_findings(visit: Visit, block: dict[str, Any], interpreter: Interpreter) -> list[str]:
     """Findings on a snippet that runs alone: one with examples as if pasted into a shell, any other as a file."""
     examples = DocTestParser().get_examples(block["code"]) if block["language"] == "pycon" else []
     pasted = block["beneath"] is None and any(example.want for example in examples)
     try:
         if not pasted:
-            problems = [_run_as_file(block, python)]
+            problems = [_run_as_file(block, interpreter)]
         else:
-            outcomes = _pasted(python, [example.source for example in examples])
+            outcomes = _pasted(interpreter, [example.source for example in examples])
             shown = [example.exc_msg or example.want for example in examples]
             problems = [_compared(*pair) for pair in zip(shown, outcomes, strict=True)]
     except subprocess.TimeoutExpired:
@@ -243,22 +247,22 @@ def _snippet_findings(visit: Visit, block: dict[str, Any], python: Path) -> list
     return [f"{_title(visit, block)} {problem}" for problem in problems if problem][:1]
 
 
-def _notebook_findings(visit: Visit, cells: list[dict[str, Any]], python: Path) -> list[str]:
+def _notebook_findings(visit: Visit, cells: list[dict[str, Any]], interpreter: Interpreter) -> list[str]:
     """Findings on the cells of a notebook, which run one after another, as the page shows them."""
     try:
-        outcomes = _pasted(python, [cell["copied"] for cell in cells])
+        outcomes = _pasted(interpreter, [cell["copied"] for cell in cells])
     except subprocess.TimeoutExpired:
         return [f"{visit.address}: its cells do not end within {LONGEST} s"]
     problems = [_compared(cell["beneath"] or "", outcome) for cell, outcome in zip(cells, outcomes, strict=True)]
     return [f"{_title(visit, cell)} {problem}" for cell, problem in zip(cells, problems, strict=True) if problem]
 
 
-def _run_as_file(block: dict[str, Any], python: Path) -> str:
+def _run_as_file(block: dict[str, Any], interpreter: Interpreter) -> str:
     """Run the copied text as a file, and say what differs from what the page shows."""
     with TemporaryDirectory() as folder:
         file = Path(folder, "snippet.py")
         file.write_text(block["copied"], "utf-8")
-        done = _python(python, str(file))
+        done = interpreter.run(file)
     if done.returncode:
         return f"fails in a fresh interpreter: {_last(done.stderr)}"
     if done.stderr:
@@ -268,26 +272,12 @@ def _run_as_file(block: dict[str, Any], python: Path) -> str:
     return _compared(block["beneath"] or "", (done.stdout, ""))
 
 
-def _pasted(python: Path, pieces: list[str]) -> list[tuple[str, str]]:
+def _pasted(interpreter: Interpreter, pieces: list[str]) -> list[tuple[str, str]]:
     """Paste pieces into one fresh session; return what each prints, and its exception."""
-    done = _python(python, str(PASTE), given=json.dumps(pieces))
+    done = interpreter.run(PASTE, json.dumps(pieces), "\n".join(pieces))
     if done.returncode:
         return [("", _last(done.stderr)) for _ in pieces]
     return [(printed, error) for printed, error in json.loads(done.stdout.splitlines()[-1])]
-
-
-def _python(python: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a fresh interpreter, which sees neither this environment nor this folder."""
-    with TemporaryDirectory() as folder:
-        return subprocess.run(
-            [str(python), "-I", "-X", "utf8", *arguments],
-            input=given,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=LONGEST,
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "HOME": folder},
-        )
 
 
 def _last(text: str) -> str:

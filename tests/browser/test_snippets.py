@@ -3,10 +3,12 @@ import subprocess
 import sys
 import zipfile
 from html import escape
+from pathlib import Path
 
 import pytest
 from browsing import ROOT
 from installed import NotInstalled, closure, environment
+from interpreter import Interpreter, imported
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonConsoleLexer, PythonLexer
@@ -221,3 +223,81 @@ def test_pasted_session_echoes_values_and_survives_exceptions():
         "",
         "SystemExit",
     ]
+
+
+@pytest.fixture
+def ran(tmp_path):
+    interpreter = Interpreter(Path(sys.executable), longest=20)
+
+    def run(code, given=""):
+        program = tmp_path / "program.py"
+        program.write_text(code, "utf-8")
+        return interpreter.run(program, given)
+
+    yield run
+    interpreter.close()
+
+
+LEAVES = """
+import builtins, json, os, sys
+builtins.left = json.left = sys.modules["left"] = 1
+os.environ["LEFT"] = open("left", "w").name
+os.system("echo below")
+sys.exit(3)
+"""
+LOOKS = """
+import builtins, json, os, sys
+print(hasattr(builtins, "left"), hasattr(json, "left"), "left" in sys.modules, "LEFT" in os.environ)
+print(sorted(name for name in globals() if not name.startswith("_")), len(sys.argv), os.path.exists("left"))
+print(__name__, os.environ["HOME"] == os.getcwd(), input())
+print("said", file=sys.stderr)
+1 / 0
+"""
+
+
+@pytest.mark.parametrize("more", ["", "import iniconfig as json\n"])
+def test_a_program_is_alone(ran, more):
+    """Nothing of one program is there for the next, and each has streams, folder and status of its own."""
+    first = ran(more + LEAVES)
+    assert (first.returncode, first.stdout, first.stderr) == (3, "below\n", "")
+    second = ran(more + LOOKS, "given\n")
+    assert second.stdout.splitlines() == [
+        "False False False False",
+        "['builtins', 'json', 'os', 'sys'] 1 False",
+        "__main__ True given",
+    ]
+    assert second.returncode == 1
+    assert second.stderr.startswith("said\nTraceback")
+    assert second.stderr.endswith("division by zero\n")
+
+
+@pytest.mark.parametrize(("code", "loaded"), [("", False), ("import iniconfig\n", True)])
+def test_only_what_imports_more_than_the_standard_library_finds_torch_imported(ran, code, loaded):
+    assert ran(code + "import sys\nprint('torch' in sys.modules)").stdout == f"{loaded}\n"
+
+
+def test_what_code_imports_is_read_from_it():
+    assert imported("import os.path, json as j\nif x:\n    from torch.nn import functional") == {"os", "json", "torch"}
+    assert imported("from . import near") == imported("import (") == set()
+
+
+@pytest.mark.parametrize("more", ["", "import iniconfig\n"])
+def test_a_program_that_does_not_end_is_ended(tmp_path, more):
+    program = tmp_path / "program.py"
+    program.write_text(f"{more}import time\ntime.sleep(60)", "utf-8")
+    interpreter = Interpreter(Path(sys.executable), longest=0.5)
+    with pytest.raises(subprocess.TimeoutExpired):
+        interpreter.run(program)
+    assert interpreter.idle == []
+
+
+def test_what_the_import_prints_as_an_error_is_each_programs_own(monkeypatch, tmp_path):
+    (tmp_path / "noisy.py").write_text("import sys; print('old', file=sys.stderr)", "utf-8")
+    program = tmp_path / "program.py"
+    program.write_text("import iniconfig", "utf-8")
+    monkeypatch.setattr("interpreter.SLOW", ("noisy",))
+    interpreter = Interpreter(Path(sys.executable))
+    interpreter.command = [sys.executable]
+    interpreter.environment["PYTHONPATH"] = str(tmp_path)
+    assert [interpreter.run(program).stderr for _ in range(2)] == ["old\n", "old\n"]
+    interpreter.close()
