@@ -287,6 +287,15 @@ def test_the_ring_of_the_emblem_is_around_its_cell():
     assert re.findall(r"M(\d+) (\d+)", seen.get("d")) == [("6", "0"), ("0", "6"), ("6", "6")]
 
 
+@pytest.mark.parametrize("cells", [torch.zeros(1, 1, 2), np.zeros((1, 1, 2)), [[torch.zeros(2)]]])
+@pytest.mark.parametrize(
+    "draw", [describe, lambda cells: pixel_grid(cells, "A grid"), lambda cells: emblem(cells, (0, 0))]
+)
+def test_cells_of_several_values_are_refused(draw, cells):
+    with pytest.raises(ValueError, match=r"^a cell must be one value, got "):
+        draw(cells)
+
+
 @pytest.mark.parametrize("cells", [[1], torch.zeros(3), [[1], 2]])
 @pytest.mark.parametrize("draw", [describe, lambda cells: pixel_grid(cells, "A grid")])
 def test_cells_without_rows_are_refused(draw, cells):

@@ -134,9 +134,10 @@ def test_a_long_number_of_paths_fits_its_pixel():
     ("changed", "message"),
     [
         ({"kinds": "A" * 9}, "kinds must be of 1 to 8, got 9"),
-        ({"kernel": 4}, "kernel must be of 3 to 7, got 4"),
+        ({"kernel": 4}, "kernel must be one of 3, 5, 7, got 4"),
         ({"side": 16}, "side must be of 5 to 15, got 16"),
         ({"output": (5, 0)}, "output must be of 0 to 4, got 5"),
+        ({"output": ()}, "output must have a row and a column, got ()"),
         ({"kinds": "AC"}, "kinds must be letters of A, B, N, got 'AC'"),
     ],
 )
@@ -254,8 +255,19 @@ def test_what_is_no_derivation_of_the_page_is_refused(written, message):
 
 
 def test_a_model_that_the_chain_does_not_have_is_refused():
+    last = [r"= \sum_z p(x,z)"]
     with pytest.raises(ValueError, match="models must be of latent, got bijection"):
-        list(checked(BAYES, [r"= \sum_z p(x,z)"], ["bijection"]))
+        list(checked(BAYES, last, ["bijection"]))
+    with pytest.raises(ValueError, match="models must be of latent, got bijection"):
+        instance(BAYES, last, "bijection", 0)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"), [((), "at least one, got none"), (("latent", "none"), "of .*latent.*, got none$")]
+)
+def test_a_chain_of_no_model_is_refused(models, message):
+    with pytest.raises(ValueError, match=f"models must be {message}"):
+        Given("1 = 1", "sum", models)
 
 
 def test_an_instance_gives_the_expressions_one_value_and_a_wrong_one_another():
@@ -282,9 +294,9 @@ def test_every_row_of_the_card_can_be_written_in_a_line(page, id):
 # ---- snippets
 
 
-def ran(code, before=""):
+def ran(code):
     shown = []
-    return run(code, shown.append, before), "".join(shown)
+    return run(code, shown.append), "".join(shown)
 
 
 @pytest.mark.parametrize(
@@ -299,10 +311,6 @@ def ran(code, before=""):
 )
 def test_a_snippet_shows_what_a_terminal_shows(code, output):
     assert ran(code) == (True, output)
-
-
-def test_what_ran_before_is_known_and_not_shown():
-    assert ran("a", before="a = 5\nprint(a)") == (True, "5\n")
 
 
 @pytest.mark.parametrize(
@@ -365,7 +373,11 @@ def test_every_call_answers_in_json():
 
 def test_what_is_refused_is_an_answer_in_words():
     assert answers("explorer", kinds="AB", kernel=4, side=5, output=[2, 2]) == [
-        {"refused": "kernel must be of 3 to 7, got 4"}
+        {"refused": "kernel must be one of 3, 5, 7, got 4"}
     ]
+    assert answers("grid", kinds="AA", chosen=[[0]]) == [{"refused": "chosen must have a row and a column, got [0]"}]
+    for argument in ("0", "[]", '{"kinds": "AA"}', "null"):
+        with pytest.raises(ValueError, match="argument must be an object with chosen, kinds, got "):
+            calls.answer("grid", argument, print)
     with pytest.raises(ValueError, match="call must be one of grid, explorer"):
         calls.answer("nothing", "{}", print)

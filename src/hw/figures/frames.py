@@ -53,9 +53,9 @@ def frames(name: str, sliders: Sequence[Slider], frame: Callable[[tuple[int, ...
 
     Raises:
         ValueError: If the name is not made of lowercase letters, digits and hyphens, there is no slider, one has fewer
-            than two positions, two of the same text or a start that is none of them, a frame has no words or no drawing
-            with alternative text, its drawings are not of the size of the others, or all frames together take more than
-            60 kB compressed.
+            than two positions, two of the same text or a start that is none of them, a frame is no pair of texts, has
+            no words or no drawing with alternative text, its drawings are not of the size of the others, or all frames
+            together take more than 60 kB compressed.
 
     Examples:
         >>> from hw.figures.drawing import svg_element
@@ -70,6 +70,9 @@ def frames(name: str, sliders: Sequence[Slider], frame: Callable[[tuple[int, ...
         raise ValueError(f"name must be made of lowercase letters, digits and hyphens, got {name!r}")
     _check(sliders)
     drawn = {places: frame(places) for places in product(*(range(len(slider.positions)) for slider in sliders))}
+    for places, shown in drawn.items():
+        if not isinstance(shown, tuple) or list(map(type, shown)) != [str, str]:
+            raise ValueError(f"frame must return a drawing and words, got {shown!r} at {places}")
     boxes = {places: BOX.findall(svg) for places, (svg, _) in drawn.items()}
     start = tuple(slider.start for slider in sliders)
     for places, (svg, words) in drawn.items():

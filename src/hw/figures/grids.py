@@ -144,7 +144,7 @@ def describe(cells: Sequence[Sequence[Any]]) -> str:
     """The true cells in words, rows and columns counted from 1.
 
     Raises:
-        ValueError: If the cells are not in rows of one length, of one cell or more.
+        ValueError: If the cells are not in rows of one length, of one cell or more, or a cell is of several values.
 
     Examples:
         >>> from hw.figures.grids import describe
@@ -219,7 +219,14 @@ def _shape(cells: Sequence[Sequence[Any]]) -> tuple[int, int]:
 
 def _true_cells(cells: Sequence[Sequence[Any]]) -> list[Pixel]:
     _shape(cells)
-    return [(row, column) for row, line in enumerate(cells) for column, value in enumerate(line) if value]
+    return [(row, column) for row, line in enumerate(cells) for column, value in enumerate(line) if _is_true(value)]
+
+
+def _is_true(value: Any) -> bool:
+    try:
+        return bool(value)
+    except (RuntimeError, TypeError, ValueError):  # an array of several
+        raise ValueError(f"a cell must be one value, got {value!r}") from None
 
 
 def _are_names(numbers: Sequence[Sequence[Any]]) -> bool:

@@ -22,7 +22,7 @@ def answer(call: str, argument: str, show: Callable[[str], None]) -> None:
         show: Called with each answer, an object in JSON; what is refused is an answer with `refused`, in words.
 
     Raises:
-        ValueError: If there is no such call.
+        ValueError: If there is no such call, or the argument is no object with its fields.
 
     Examples:
         >>> from hw.live.calls import answer
@@ -35,9 +35,11 @@ def answer(call: str, argument: str, show: Callable[[str], None]) -> None:
     """
     if call not in CALLS:
         raise ValueError(f"call must be one of {', '.join(CALLS)}, got {call}")
-    fields = json.loads(argument)
+    fields, (act, needed) = json.loads(argument), CALLS[call]
+    if not isinstance(fields, dict) or not needed <= fields.keys():
+        raise ValueError(f"argument must be an object with {', '.join(sorted(needed))}, got {argument[:60]}")
     try:
-        CALLS[call](fields, lambda found: show(json.dumps(found, ensure_ascii=False)))
+        act(fields, lambda found: show(json.dumps(found, ensure_ascii=False)))
     except ValueError as error:
         show(json.dumps({"refused": str(error)}, ensure_ascii=False))
 
@@ -64,15 +66,15 @@ def _instance(fields: dict[str, Any], show: Show) -> None:
 
 
 def _run(fields: dict[str, Any], show: Show) -> None:
-    ended = run(fields["code"], lambda text: show({"shown": text}), fields.get("before", ""))
+    ended = run(fields["code"], lambda text: show({"shown": text}))
     show({"ended": ended})
 
 
-CALLS: dict[str, Callable[[dict[str, Any], Show], None]] = {
-    "grid": _grid,
-    "explorer": _explorer,
-    "derivation": _derivation,
-    "broken": _broken,
-    "instance": _instance,
-    "run": _run,
+CALLS: dict[str, tuple[Callable[[dict[str, Any], Show], None], set[str]]] = {  # and the fields that each needs
+    "grid": (_grid, {"kinds", "chosen"}),
+    "explorer": (_explorer, {"kinds", "kernel", "side", "output"}),
+    "derivation": (_derivation, {"given", "lines"}),
+    "broken": (_broken, {"given", "seed"}),
+    "instance": (_instance, {"given", "lines", "model", "number"}),
+    "run": (_run, {"code"}),
 }

@@ -36,13 +36,12 @@ class _Screen(TextIOBase):
         return len(text)
 
 
-def run(code: str, show: Callable[[str], None], before: str = "") -> bool:
+def run(code: str, show: Callable[[str], None]) -> bool:
     r"""Run code statement by statement, as an interactive interpreter does.
 
     Args:
         code: Python, without prompts.
         show: Called with each piece of output.
-        before: Code that runs first, whose output is not shown.
 
     Returns:
         Whether it ran to its end.
@@ -61,9 +60,6 @@ def run(code: str, show: Callable[[str], None], before: str = "") -> bool:
     if len(code) > LONGEST:
         raise ValueError(f"code must have at most {LONGEST} characters, got {len(code)}")
     screen, session = _Screen(show), ModuleType("__main__")  # a module, since classes look theirs up
-    with redirect_stdout(_Screen(lambda text: None)), redirect_stderr(_Screen(lambda text: None)):
-        if before:
-            exec(compile(before, "<before>", "exec"), vars(session))
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
     own, sys.modules["__main__"] = sys.modules["__main__"], session
     keyboard, sys.stdin = sys.stdin, StringIO()  # which no page has

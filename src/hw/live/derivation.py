@@ -5,7 +5,7 @@ chain as it stands there: its LaTeX and id, its models and assumptions, and the 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice, pairwise
@@ -37,13 +37,23 @@ Line = tuple[str, str]  # a relation sign, and the expression behind it
 
 @dataclass(frozen=True)
 class Given:
-    """The chain that a page displays: LaTeX, id, models, assumptions, and the definitions before it."""
+    """The chain that a page displays: LaTeX, id, models, assumptions, and the definitions before it.
+
+    Raises:
+        ValueError: If it has no model, or one that is not known.
+    """
 
     latex: str
     id: str
     models: tuple[str, ...]
     assume: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse models that are none."""
+        if not self.models:
+            raise ValueError("models must be at least one, got none")
+        _refuse_others(self.models, MODELS)
 
     @property
     def context(self) -> Context:
@@ -99,9 +109,7 @@ def checked(given: Given, lines: Sequence[str], models: Sequence[str] = ()) -> I
     """
     first, known = parts(given)
     read_lines = _read(lines, known[-1][1])
-    unknown = sorted(set(models) - set(given.models))
-    if unknown:
-        raise ValueError(f"models must be of {', '.join(given.models)}, got {', '.join(unknown)}")
+    _refuse_others(models, given.models)
     texts = [first, *(text for _, text in read_lines)]
     for most in (FIRST_LOOK, None):
         tried: dict[str, int] = {}
@@ -118,6 +126,11 @@ def checked(given: Given, lines: Sequence[str], models: Sequence[str] = ()) -> I
                 yield {"step": step, "model": model, **found}
         verdict = _verdict(first, read_lines, known, tried, failed=failed, unread=unread)
         yield {"verdict": verdict, "final": most is None}
+
+
+def _refuse_others(models: Sequence[str], allowed: Iterable[str]) -> None:
+    if unknown := sorted(set(models) - set(allowed)):
+        raise ValueError(f"models must be of {', '.join(allowed)}, got {', '.join(unknown)}")
 
 
 def _read(lines: Sequence[str], last: str) -> list[Line]:
@@ -274,8 +287,9 @@ def instance(given: Given, lines: Sequence[str], model: str, number: int) -> dic
         `words`, pairs of LaTeX and text, and `values`, one text for each expression.
 
     Raises:
-        ValueError: If a line cannot be read, or the model has fewer instances.
+        ValueError: If a line cannot be read, the chain does not have the model, or it has fewer instances.
     """
+    _refuse_others([model], given.models)
     first, known = parts(given)
     text = " ".join([first, *(f"{sign} {text}" for sign, text in _read(lines, known[-1][1]))])
     reading = read(text, MODELS[model], given.context)

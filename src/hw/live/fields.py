@@ -19,13 +19,13 @@ def stack(kinds: str, kernel: int) -> list[tuple[tuple[int, ...], ...]]:
 
     Args:
         kinds: One letter a layer, first layer first: `A`, `B`, or `N` for no mask.
-        kernel: Side of all kernels.
+        kernel: Side of all kernels: 3, 5 or 7.
 
     Returns:
         0/1 grids.
 
     Raises:
-        ValueError: If a letter is another, or the kernel has no center.
+        ValueError: If a letter or the kernel is another.
 
     Examples:
         >>> from hw.live.fields import stack
@@ -34,6 +34,8 @@ def stack(kinds: str, kernel: int) -> list[tuple[tuple[int, ...], ...]]:
     """
     if not kinds or not set(kinds) <= set(KINDS):
         raise ValueError(f"kinds must be letters of {', '.join(KINDS)}, got {kinds!r}")
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel must be one of {', '.join(map(str, KERNELS))}, got {kernel}")
     return [((1,) * kernel,) * kernel if kind == "N" else mask(kind, kernel) for kind in kinds]
 
 
@@ -58,7 +60,7 @@ def judged(kinds: str, chosen: Sequence[Sequence[int]]) -> dict[str, Any]:
         'Pixel 24 is filled, and output 33 cannot see it'
     """
     masks, size = stack(kinds, 3), (SIDE, SIDE)
-    filled = {(int(row), int(column)) for row, column in chosen}
+    filled = {_pixel("chosen", pixel) for pixel in chosen}
     for row, column in filled:
         if not (0 <= row < SIDE and 0 <= column < SIDE):
             raise ValueError(f"chosen must be pixels of a map of {SIDE}×{SIDE}, counted from 0, got {(row, column)}")
@@ -68,6 +70,12 @@ def judged(kinds: str, chosen: Sequence[Sequence[int]]) -> dict[str, Any]:
             if bool(seen[row][column]) != ((row, column) in filled):
                 return {"right": False, "pixel": [row, column], **_shown(kinds, (row, column), bool(seen[row][column]))}
     return {"right": True, "words": f"Right: these {len(filled)} pixels, and no others.", "pixel": None, "path": []}
+
+
+def _pixel(what: str, place: Sequence[int]) -> tuple[int, int]:
+    if len(place) != 2:
+        raise ValueError(f"{what} must have a row and a column, got {place}")
+    return int(place[0]), int(place[1])
 
 
 def _shown(kinds: str, pixel: tuple[int, int], is_seen: bool) -> dict[str, Any]:
@@ -125,17 +133,16 @@ def explored(kinds: str, kernel: int, side: int, output: Sequence[int]) -> dict[
         >>> explored("AB", 3, 5, (2, 2))["words"].partition(". ")[0]
         'Output 3,3 sees 11 of 25 pixels, by 20 paths'
     """
-    row, column = output
+    row, column = place = _pixel("output", output)
     for what, value, allowed in (
         ("kinds", len(kinds), DEPTHS),
-        ("kernel", kernel, KERNELS),
         ("side", side, SIDES),
         ("output", row, range(side)),
         ("output", column, range(side)),
     ):
         if value not in allowed:
             raise ValueError(f"{what} must be of {allowed[0]} to {allowed[-1]}, got {value}")
-    masks, size, place = stack(kinds, kernel), (side, side), (row, column)
+    masks, size = stack(kinds, kernel), (side, side)
     counts = path_counts(masks, size, place)
     seen, blind = receptive_field(masks, size, place), blind_spot(masks, size, place)
     numbers = [[_short(int(number)) for number in line] for line in counts]
