@@ -51,6 +51,7 @@ QUIET = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-ba
     --disable-component-update --disable-sync --font-render-hinting=none""".split()
 SAMPLES = ("", "autoregressive/", "reference/masks/", "404.html")  # of each kind of page one: looked at in more ways
 CHROME = 100_000  # what a page costs besides its own text, in bytes of it
+POLL = 0.02  # seconds between a server's looks at whether it shall end, each of which a test waits for
 GROUPS = 6  # more than the cores, so that none waits long for the last one
 COMPRESSED = ("text/", "application/json", "application/javascript", "application/xml", "image/svg+xml")
 
@@ -117,7 +118,7 @@ def dealt(site: Path, addresses: list[str]) -> list[list[str]]:
 def serving(site: Path) -> Iterator[str]:
     """Serve a folder as GitHub Pages would, compressed and with its 404 page; yield its address, slash included."""
     server = _Server(("127.0.0.1", 0), partial(_Handler, site))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/"

@@ -47,7 +47,7 @@ class Planted(BaseHTTPRequestHandler):
 def planted():
     handler = type("Fresh", (Planted,), {"released": threading.Event()})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"127.0.0.1:{server.server_address[1]}/", handler
         handler.released.set()

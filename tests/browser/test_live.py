@@ -93,7 +93,7 @@ class Handler(browsing._Handler):
 def served(site, spoil=None):
     own = type("Own", (Handler,), {"spoil": staticmethod(spoil)} if spoil else {})
     server = browsing._Server(("127.0.0.1", 0), partial(own, site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(browsing.POLL,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/"
     finally:

@@ -18,6 +18,7 @@ from hw.bounds import DiscreteModel, LinearGaussian
 from hw.flows import AffineCoupling, Bijection, Compose, Flow, Inverse, Permute, Planar, StandardNormal
 from hw.flows.networks import AffineNetwork
 from hw.gan import DensityRatio, fit_density_ratio
+from hw.live.derivation import Given
 from hw.masked_conv import GatedMaskedConv2d, GatedPixelCNN, MaskedConv2d
 from hw.simclr import Settings, SimCLR, Training, start
 from hw.site.review import Statement
@@ -33,6 +34,7 @@ INTEGERS = st.one_of(
 FLOATS = st.one_of(st.sampled_from([0.5, 1.0, 2.0, 0.1]), st.sampled_from(SPECIAL), st.floats(), st.integers(-3, 3))
 WORDS = (
     *("A", "B", "jacobian", "perturbation", "saturating", "non-saturating", "none", "linear", "nonlinear"),
+    *("latent", "= p(x)", r"= \sum_z p(x,z)", r"\le \sum_z p(x,z)", "= 0"),
     *("crop", "rotate", "blur", "contrast", "noise", "erase", "seen", "ink", "pq", "p", "q", "<svg></svg>", "<p>a</p>"),
 )
 TEXTS = st.one_of(st.sampled_from(WORDS), st.text(max_size=12), st.text("`$math idel=\n\\12{}<>\"'& ~|-", max_size=40))
@@ -136,6 +138,11 @@ BUILDERS: dict[type, dict[str, Callable[[], Any]]] = {
         "dropout": lambda: nn.Dropout(0.5),
         "identity": nn.Identity,
         "flatten": lambda: nn.Flatten(0),
+    },
+    Given: {
+        "a sum": lambda: Given(r"p(x) = \sum_z p(x,z)", "sum", ("latent",)),
+        "a chain": lambda: Given(r"p(x) = \sum_z p(x,z) \\ &\ge 0", "chain", ("latent",)),
+        "no chain": lambda: Given("x", "none", ("latent",)),
     },
     DiscreteModel: {
         "three values": lambda: DiscreteModel([0.1, 0.2, 0.3], [0.2, 0.3, 0.5]),
