@@ -36,7 +36,14 @@ MADE_UP = {
         "seeds": 1000,
         "checks": [{"test": "test_a", "stated": 6e-7, "alarms": 0.0, "effect": "a bias", "power": 1.0}],
     },
-    "fuzz": {**STAMP, "figure": "5 inputs", "examples": {"parser": 5000}, "left_out": {"hw.a.b": "it serves"}},
+    "fuzz": {
+        **STAMP,
+        "figure": "5 inputs",
+        "inputs": {"functions": 5000},
+        "accepted": {"functions": 4000},
+        "always_refused": ["hw.a.c"],
+        "left_out": {"hw.a.b": "it serves"},
+    },
     "shown_commands": {**STAMP, "figure": "1 command", "commands": {"python -m hw.a": 3}},
     "way_out": {**STAMP, "figure": "skipped, Zensical cannot be installed", "skipped": "no network"},
 }
@@ -95,7 +102,10 @@ def test_a_gate_that_has_not_run_is_named(record):
 
 def test_the_record_of_this_checkout_meets_what_the_gates_ask_for():
     record = json.loads((ROOT / RECORD).read_text())
-    assert record.keys() <= TITLES.keys()
+    assert record.keys() == TITLES.keys()
+    shown = depth(ROOT)
+    assert all(f"{gate['date']}, commit {gate['commit']}</td>" in shown for gate in record.values())
+    assert "not run yet" not in shown
     assert not [name for name, gate in record.items() if gate["findings"]]
     assert all(re.fullmatch(r"[0-9a-f]{7,}", gate["commit"]) for gate in record.values())
     assert record["library"]["score"] >= 0.9
@@ -122,7 +132,8 @@ def test_details_are_told_in_their_tables():
     for row in (
         '<tr><th scope="row">hw.a</th><td>2</td><td>1</td><td>50.0%</td></tr>',
         '<tr><th scope="row">all</th><td>2</td><td>1</td><td>50.0%</td></tr>',
-        '<tr><th scope="row">parser</th><td>5,000</td></tr>',
+        '<tr><th scope="row">functions</th><td>5,000</td><td>4,000</td></tr>',
+        "<summary>Functions that refused every input (1)</summary><ul><li><code>hw.a.c</code></li>",
         '<th scope="col">in 1,000 seeds</th>',
         "<summary>Survivors (1)</summary>",
         "<summary>Changes that nothing finds (1)</summary>",

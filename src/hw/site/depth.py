@@ -104,9 +104,14 @@ def _chances(gate: dict[str, Any]) -> str:
 
 
 def _fuzz(gate: dict[str, Any]) -> str:
-    rows = [(name.replace("_", " "), f"{count:,}") for name, count in gate["examples"].items()]
+    rows = [(name, f"{count:,}", f"{gate['accepted'][name]:,}") for name, count in gate["inputs"].items()]
+    refused = (f"<code>{escape(name)}</code>" for name in gate["always_refused"])
     left = (f"<code>{escape(name)}</code>: {escape(why)}" for name, why in gate["left_out"].items())
-    return _table(("what", "inputs"), rows) + _list("Public names that are not called", left)
+    return (
+        _table(("what", "inputs", "of them accepted"), rows)
+        + _list("Functions that refused every input", refused)
+        + _list("Public names that are not called", left)
+    )
 
 
 def _shown_commands(gate: dict[str, Any]) -> str:
