@@ -8,13 +8,17 @@ import posixpath
 import signal
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from markdown_exec._internal.formatters.base import ExecutionError
 
+from hw.checked_math.document import fences as document_fences
 from hw.site import kept, typeset
 from hw.site.build import OF_THE_USER
+from hw.site.fences import execute
 from hw.site.kept import BUILT, REFUSED, UNKNOWN, _Kept
 
 LEAVE = os._exit
@@ -79,10 +83,14 @@ def test_a_build_ends_with_its_status(monkeypatch, capsys, tmp_path, ends, statu
 
     with monkeypatch.context() as patch:
         patch.setattr(kept, "build", build)
+        patch.setattr(kept.fences_run, "_run_python", None)
+        patch.setattr(kept.computed, "execute", None)
         patch.setattr(os, "dup", {1: writing}.__getitem__)
         patch.setattr(os, "dup2", lambda *both: calls.append(both))
         patch.setattr(os, "register_at_fork", lambda **hooks: forgets.append(hooks))
         found = left_with(kept.keep, tmp_path, tmp_path / "site")
+        assert kept.fences_run._run_python is plugins[0].fences
+        assert kept.computed.execute == plugins[0].fences.execute
     assert found == status
     assert calls == [(2, 1), (tmp_path, tmp_path / "site", kept._interrupt)]
     assert forgets == [{"after_in_child": typeset._context.cache_clear}]
@@ -286,6 +294,79 @@ def test_pages_are_built_into_a_folder_and_every_link_is_looked_at(building, tmp
     assert [files.found[name].dest_dir for name in ("a.md", "b.md")] == [str(tmp_path), str(folder)]
     assert [file.page.told for file in documents] == [[{"files": files, "log_level": logging.WARNING}]] * 2
     assert (folder / "assets/css/site.css").read_text() == ""
+
+
+@pytest.fixture
+def fences(monkeypatch):
+    """Runs fences as a build does; what runs is written down."""
+    ran, run = [], kept.fences_run._run_python
+    monkeypatch.setattr(kept.fences_run, "_sessions_globals", defaultdict(dict))
+    monkeypatch.setattr(kept.fences_run, "_sessions_counter", defaultdict(int))
+    monkeypatch.setattr(
+        kept.fences_run, "_run_python", lambda code, *rest, **more: ran.append(code) or run(code, *rest, **more)
+    )
+    made = kept._Fences()
+
+    def built(*codes):
+        """Build a page of fences, each with its session; return what they print, and which of them ran."""
+        made.begin()
+        ran.clear()
+        return [made(code, None, session=session, id="") for session, code in codes], [*ran]
+
+    built.names = kept.fences_run._sessions_globals
+    return built
+
+
+def test_a_fence_alone_in_its_session_is_run_once_as_long_as_it_is_what_it_was(fences):
+    one, other = "import random\nn = random.random()\nprint(n)", "print(2)"
+    first, ran = fences(("a", one), ("b", other))
+    assert ran == [one, other]
+    assert fences(("a", one), ("b", "print(3)")) == ([first[0], "3\n"], ["print(3)"])
+    assert fences.names["a"]["n"] == float(first[0])
+    assert fences(("a", one), ("b", "print(3)")) == ([first[0], "3\n"], [])
+    assert fences(("a", one + " "), ("b", "print(3)"))[1] == [one + " "]
+    assert fences(("b", "print(3)")) == (["3\n"], [])
+    assert fences(("a", one), ("b", "print(3)"))[1] == [one]
+
+
+def test_fences_of_one_session_are_run_together(fences):
+    whole = ("a", "n = 1"), ("a", "n += 1"), ("a", "print(n)")
+    for _ in range(3):
+        assert fences(*whole) == (["", "", "2\n"], [code for _, code in whole])
+    assert fences(whole[0]) == ([""], ["n = 1"])
+    assert fences(*whole) == (["", "", "2\n"], ["n += 1", "print(n)"])  # the names are those after the first
+    assert fences(whole[0], whole[2])[0] == ["", "1\n"]
+
+
+def test_a_fence_is_run_for_its_values_once_as_long_as_it_is_what_it_was(monkeypatch):
+    ran, made = [], kept._Fences()
+    monkeypatch.setattr(kept, "execute", lambda fence: ran.append(fence.code) or execute(fence))
+    page = '```python session="{0}"\n{1}\n```\n'
+    for code, times in (
+        ("n = object()", 1),
+        ("n = object()", 1),
+        ("n = 2", 2),
+        ("n = object()", 2),
+        ("n = 'docs/a.md'", 3),
+    ):
+        (fence,) = document_fences(page.format("a", code))
+        assert made.execute(fence)[0]["n"] is made.left[fence.code][0]["n"]
+        assert len(ran) == times
+    made.execute(fence)
+    assert len(ran) == 4  # for it may read a page
+
+
+def test_what_an_edited_fence_no_longer_defines_is_gone(fences):
+    fences(("a", "n = 1"))
+    with pytest.raises(ExecutionError, match="name 'n' is not defined"):
+        fences(("a", "print(n)"))
+    assert fences(("a", "n = 1")) == ([""], ["n = 1"])
+
+
+@pytest.mark.parametrize("fence", [("", "print(1)"), (None, "print(1)"), ("a", "print(1) # docs/a.md")])
+def test_a_fence_without_a_session_or_that_may_read_pages_is_run_each_time(fences, fence):
+    for _ in range(2):
+        assert fences(fence) == (["1\n"], [fence[1]])
 
 
 def test_a_warning_refuses_the_pages(building, tmp_path):

@@ -2,8 +2,9 @@
 
 Before MkDocs takes the finished build down, the process copies itself. The copy ends the build. The original keeps what
 MkDocs knows of all pages, and waits. For each request it copies itself again, and that copy builds the pages asked for
-with the library as it was imported, and runs their fences anew. If that goes well, the copy takes the original's place,
-since it knows the pages as they are now; else it ends, and has changed nothing.
+with the library as it was imported, and runs their fences anew, but for those that nothing has touched. If that goes
+well, the copy takes the original's place, since it knows the pages as they are now; else it ends, and has changed
+nothing.
 """
 
 import gc
@@ -22,14 +23,17 @@ from mkdocs.commands.build import _build_page, _populate_page
 from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.utils import CountHandler
 
-from hw.site import page_notebooks, runnable, typeset
+from hw.checked_math.document import Fence
+from hw.site import computed, page_notebooks, runnable, typeset
 from hw.site.build import OF_THE_USER, build, checked_with, failures_named
+from hw.site.fences import execute
 from hw.site.frame import SHEET, lighten
 from hw.site.frames import carve
 from hw.site.policy import protect
 
 __all__ = ["BUILT", "REFUSED", "keep"]
 
+PAGES = "docs/"  # a fence that names it may read a page, which may have changed
 BUILT, REFUSED, UNKNOWN = "built", "refused", "unknown"  # the answers; a process that ends without one has failed
 INTERRUPTED = 130
 
@@ -49,8 +53,10 @@ def keep(root: Path, target: Path) -> NoReturn:
     os.register_at_fork(after_in_child=typeset._context.cache_clear)  # V8's thread is in the original alone
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a page prints is no answer
+    plugin = _Kept(root, answers)
+    fences_run._run_python, computed.execute = plugin.fences, plugin.fences.execute
     try:
-        build(root, target, _Kept(root, answers))
+        build(root, target, plugin)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
     except Exception as error:
@@ -81,11 +87,49 @@ def _outcome(child: int) -> str:
     return REFUSED if status else BUILT
 
 
+class _Fences:
+    """Runs fences. One that was alone in its session, and is what it was, is not run again: what it left stands."""
+
+    def __init__(self) -> None:
+        self.run = fences_run._run_python
+        self.alone: dict[str, tuple[str, str]] = {}  # by session: the code of its only fence, and what it printed
+        self.left: dict[str, tuple[dict[str, Any], str]] = {}  # by code: what a fence leaves that runs for its values
+
+    def __call__(self, code: str, returncode: int | None = None, session: str | None = None, **more: Any) -> str:
+        if not session:
+            return self.run(code, returncode, **more)
+        known, names, counts = self.alone.pop(session, None), fences_run._sessions_globals, fences_run._sessions_counter
+        if counts[session]:
+            return self.run(code, returncode, session, **more)
+        if known and known[0] == code:
+            counts[session] += 1
+            printed = known[1]
+        else:
+            names.pop(session, None)
+            printed = self.run(code, returncode, session, **more)
+        if PAGES not in code:
+            self.alone[session] = code, printed
+        return printed
+
+    def execute(self, fence: Fence) -> tuple[dict[str, Any], str]:
+        """Run a fence for the values in sentences, if it is another than before."""
+        if fence.code not in self.left or PAGES in fence.code:
+            self.left[fence.code] = execute(fence)
+        return self.left[fence.code]
+
+    def begin(self) -> None:
+        """Forget the names of all other sessions."""
+        for session in [*fences_run._sessions_globals]:
+            if session not in self.alone:
+                del fences_run._sessions_globals[session]
+        fences_run._sessions_counter.clear()
+
+
 class _Kept(BasePlugin):
     """Takes part in a build as a plugin, since only there MkDocs shows all of what it knows."""
 
     def __init__(self, root: Path, answers: TextIO) -> None:
-        self.root, self.answers = root, answers
+        self.root, self.answers, self.fences = root, answers, _Fences()
 
     def on_nav(self, nav: Any, **_: Any) -> None:
         self.nav = nav
@@ -141,8 +185,7 @@ class _Kept(BasePlugin):
 
     def build(self, names: list[str], folder: Path) -> None:
         """Build pages anew, and their files only, as strictly as the whole."""
-        fences_run._sessions_globals.clear()
-        fences_run._sessions_counter.clear()
+        self.fences.begin()
         warnings = CountHandler(level=logging.WARNING)
         logging.getLogger("mkdocs").addHandler(warnings)
         os.environ.update(dict.fromkeys(OF_THE_USER, str(folder / "jupyter")))
