@@ -270,8 +270,8 @@ def corpus(page: Page) -> tuple[int, list[str]]:
     found: list[str] = []
     for start in range(0, len(WRONG), BATCH):
         claims = WRONG[start : start + BATCH]
-        before = f"import json\ntexts = json.loads({json.dumps(list(map(text, claims)))!r})"
-        (answers,) = asked(page, ("run", {"code": CORPUS, "before": before}))
+        texts = f"import json\ntexts = json.loads({json.dumps(list(map(text, claims)))!r})"
+        (answers,) = asked(page, ("run", {"code": texts + CORPUS}))
         shown = "".join(answer.get("shown", "") for answer in answers)
         lines = [line for line in shown.splitlines() if line.startswith("[")]
         if len(lines) != len(claims):
